@@ -1,0 +1,153 @@
+"""Owns the data under load: an institution, its customers and their consents, written by SQL.
+
+Each customer has 4 accounts and 5 consents, to 5 of 50 apps, that share all accounts at first; ids follow from a
+number, so that the load scripts can name them. The hot set, which the load asks for, is spread evenly over all
+customers. Asking for the load is left to `bench.product`.
+"""
+
+import asyncio
+import hashlib
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+import consentry.store
+from bench.cluster import Cluster
+
+CONSENTS_EACH = 5
+ACCOUNTS_EACH = 4
+APPLICATIONS = 50
+HOT_CUSTOMERS = 100_000
+CHUNK = 20_000
+WRITERS = 2
+
+APPLICATIONS_SQL = f"""
+insert into consentry.applications (institution_id, application_id, name, icon_url)
+select $1, 'app-' || a, 'Application ' || a, 'https://apps.example/' || a || '/icon.png'
+from generate_series(0, {APPLICATIONS - 1}) as a
+on conflict do nothing
+"""
+CUSTOMERS_SQL = f"""
+insert into consentry.customers (institution_id, customer_id, accounts)
+select $1, 'customer-' || lpad(n::text, 8, '0'),
+       (select jsonb_agg(jsonb_build_object(
+            'account_id', 'account-' || lpad(n::text, 8, '0') || '-' || a,
+            'nickname', (array['Checking', 'Savings', 'Credit card', 'Mortgage'])[a + 1],
+            'account_number_display', 'XXXXXXXX' || lpad(((n * 7 + a) % 10000)::text, 4, '0')) order by a)
+        from generate_series(0, {ACCOUNTS_EACH - 1}) as a)
+from generate_series($2::int, $3::int) as n
+"""
+CONSENTS_SQL = f"""
+insert into consentry.consents (institution_id, consent_id, customer_id, application_id, created_at, consented_on,
+                                expires_at, shared_accounts, data_clusters, last_accessed)
+select $1, '_bench' || padded || '-' || k, 'customer-' || padded,
+       'app-' || ((n + k * {APPLICATIONS // CONSENTS_EACH}) % {APPLICATIONS}), opened, opened,
+       opened + interval '1 year', shared, '["ACCOUNT_BASIC","TRANSACTIONS"]', opened + interval '1 hour'
+from generate_series($2::int, $3::int) as n,
+     lateral (select lpad(n::text, 8, '0') as padded) as p,
+     lateral (select jsonb_agg('account-' || padded || '-' || a order by a) as shared
+              from generate_series(0, {ACCOUNTS_EACH - 1}) as a) as s,
+     generate_series(0, {CONSENTS_EACH - 1}) as k,
+     lateral (select date_trunc('milliseconds', now()) - make_interval(days => 1 + (n + k * 37) % 180) as opened) as t
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many consents are stored."""
+
+    name: str
+    consents: int
+
+    @property
+    def customers(self) -> int:
+        """Return how many customers there are."""
+        return self.consents // CONSENTS_EACH
+
+    @property
+    def hot(self) -> int:
+        """Return how many of them the load asks for."""
+        return min(self.customers, HOT_CUSTOMERS)
+
+    @property
+    def step(self) -> int:
+        """Return the distance between two customers of the hot set."""
+        return self.customers // self.hot
+
+
+SIZES = {size.name: size for size in (Size("10k", 10_000), Size("1m", 1_000_000), Size("10m", 10_000_000))}
+
+
+def version_of_data() -> str:
+    """Return a digest of the schema and of this file; data of another version is made anew."""
+    schema = sorted((Path(consentry.store.__file__).parent / "schema").glob("*.sql"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in [*schema, Path(__file__)])).hexdigest()
+
+
+def is_current(data: Path) -> bool:
+    """Tell whether a data folder was seeded whole and by this version."""
+    marker = data / "bench-seeded"
+    return marker.exists() and marker.read_text() == version_of_data()
+
+
+def discard(data: Path) -> None:
+    """Remove a data folder of the benchmark."""
+    shutil.rmtree(data, ignore_errors=True)
+
+
+def fill(cluster: Cluster, *, institution: str, size: Size, say: Callable[[str], None]) -> None:
+    """Write all customers and consents of a size, vacuum, and mark the folder as whole.
+
+    `institution` is the public id of one that exists.
+    """
+    begun = time.monotonic()
+    cluster.bind(set(range(WRITERS)))
+    asyncio.run(_fill(cluster, institution, size))
+    cluster.execute("vacuum (analyze, freeze) consentry.customers", "vacuum (analyze, freeze) consentry.consents")
+    cluster.checkpoint()
+    (cluster.data / "bench-seeded").write_text(version_of_data())
+    say(f"seeded {size.consents:,} consents in {time.monotonic() - begun:.0f} s")
+
+
+async def _fill(cluster: Cluster, institution: str, size: Size) -> None:
+    url = cluster.url("consentry")
+    connection = await asyncpg.connect(url)
+    try:
+        number = await connection.fetchval(
+            "select institution_id from consentry.institutions where public_id = $1", institution
+        )
+        await connection.execute(APPLICATIONS_SQL, number)
+    finally:
+        await connection.close()
+    share = -(-size.customers // WRITERS)
+    await asyncio.gather(
+        *(_write(url, number, range(w * share, min((w + 1) * share, size.customers))) for w in range(WRITERS))
+    )
+
+
+async def _write(url: str, institution: int, customers: range) -> None:
+    """Write a range of customers; what the rows refer to is there by construction, so it is not looked up again."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("set session_replication_role = replica; set synchronous_commit = off")
+        for first in range(customers.start, customers.stop, CHUNK):
+            last = min(first + CHUNK, customers.stop) - 1
+            await connection.execute(CUSTOMERS_SQL, institution, first, last)
+            await connection.execute(CONSENTS_SQL, institution, first, last)
+    finally:
+        await connection.close()
+
+
+def clear_traffic(cluster: Cluster) -> None:
+    """Forget the tokens, history, events and audit entries of earlier runs, so that each begins alike."""
+    tables = ("tokens", "consent_changes", "events", "audit_entries", "audit_seals")
+    cluster.execute("truncate " + ", ".join(f"consentry.{table}" for table in tables))
+
+
+def changes(cluster: Cluster) -> int:
+    """Return how many changes of consents are on record."""
+    return cluster.value("select count(*) from consentry.consent_changes")

@@ -1,0 +1,113 @@
+"""One worker process: takes requests from the supervisor's socket until it is told to stop, then drains.
+
+It learns what it needs from one line on its standard input, and takes the end of that input for the end of its supervisor.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import uvicorn
+import uvloop
+
+from consentry.config import Settings
+from consentry.web.logs import configure_logs
+from consentry.wiring import build_app, load_keyring, open_services
+
+_IDLE_SECONDS: Final = 20
+_DRAIN_STEP: Final = 0.05
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """What the supervisor tells a worker: where the database is, its socket, and where to say that it is ready."""
+
+    database_url: str
+    socket: int
+    ready: int
+    limits_file: str
+
+
+def main() -> None:
+    """Run a worker process to its end."""
+    assignment = msgspec.json.decode(sys.stdin.buffer.readline(), type=Assignment)
+    settings = Settings.read()
+    configure_logs(settings.log_level)
+    uvloop.run(_serve(assignment, settings))
+
+
+async def _serve(assignment: Assignment, settings: Settings) -> None:
+    stop = _stop_signal()
+    keyring = load_keyring(settings)
+    async with open_services(assignment.database_url, keyring, connections=settings.connections) as services:
+        app = build_app(services, settings, limits_file=Path(assignment.limits_file))
+        server = _Server(
+            uvicorn.Config(
+                app,
+                loop="none",
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=_IDLE_SECONDS,
+                timeout_graceful_shutdown=5,
+                backlog=2048,
+                h11_max_incomplete_event_size=16 * 1024,
+            )
+        )
+        serving = asyncio.create_task(server.serve(sockets=[socket.socket(fileno=assignment.socket)]))
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.005)
+        with os.fdopen(assignment.ready, "w") as ready:
+            ready.write("ready")
+        await asyncio.wait({serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        app.drain()
+        await server.drain(settings.drain_seconds)
+        server.should_exit = True
+        await serving
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's server, with the signals left to the process and a way to stop that fails no request."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]  # noqa: ANN201 - as the parent declares it
+        yield
+
+    async def drain(self, seconds: float) -> None:
+        """Accept no more connections and wait until the open ones are closed, which each answer now asks for."""
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + seconds
+        while self.server_state.connections and loop.time() < ends:
+            await asyncio.sleep(_DRAIN_STEP)
+
+
+def _stop_signal() -> asyncio.Event:
+    """Give an event that is set by SIGTERM, and when the supervisor is gone; Ctrl-C is the supervisor's to handle."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, lambda: None)
+
+    def supervisor_wrote() -> None:
+        if not os.read(0, 1024):
+            loop.remove_reader(0)
+            stop.set()
+
+    loop.add_reader(0, supervisor_wrote)
+    return stop
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""The supervisor: keeps the listening socket, and keeps as many workers as there should be.
+
+SIGTERM or SIGINT stops all of them gracefully, SIGHUP replaces them one by one by new ones, with the code that is installed then, without
+a failed request: the socket stays open, and a worker is told to stop only when its successor is ready. A worker that dies is replaced.
+"""
+
+import contextlib
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+import msgspec
+import structlog
+
+from consentry.cli.serving.process import Assignment
+from consentry.config import Bind, Settings
+from consentry.web.safety.limits import SharedLimits
+
+_READY_SECONDS: Final = 30
+_TICK: Final = 0.1
+_LONGEST_PAUSE: Final = 5.0
+
+
+class StartError(Exception):
+    """The service can't be started; the message says what to do."""
+
+
+@dataclass(slots=True)
+class _Child:
+    process: subprocess.Popen[bytes]
+    input: IO[bytes]
+
+
+class Supervisor:
+    """The workers of one service, and any companions that run beside them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        database_url: Callable[[], str],
+        on_tick: Callable[[], None],
+        companions: Sequence[Sequence[str]] = (),
+    ) -> None:
+        """Prepare; `database_url` is asked at each start of a worker, `on_tick` ten times a second."""
+        self._settings = settings
+        self._database_url = database_url
+        self._on_tick = on_tick
+        self._companion_commands = companions
+        self._workers: list[_Child] = []
+        self._companions: list[_Child] = []
+        self._leaving: list[_Child] = []
+        self._stop = False
+        self._replace = False
+        self._pause = _TICK
+        self._log = structlog.get_logger("consentry.supervisor")
+
+    def run(self, *, on_ready: Callable[[Bind], None]) -> None:
+        """Serve until told to stop.
+
+        Raises:
+            StartError: the address is taken, or no worker gets ready.
+        """
+        with self._shared_folder() as folder, listening(self._settings.bind) as listener:
+            self._folder = folder
+            self._listener = listener
+            host, port = listener.getsockname()[:2]
+            signal.signal(signal.SIGTERM, self._on_stop)
+            signal.signal(signal.SIGINT, self._on_stop)
+            signal.signal(signal.SIGHUP, self._on_replace)
+            try:
+                for _ in range(self._settings.workers):
+                    worker = self._start_worker()
+                    if worker is None:
+                        raise StartError("No worker process got ready; the log above says why.")
+                    self._workers.append(worker)
+                self._companions = [self._start_companion(command) for command in self._companion_commands]
+                on_ready(Bind(host, port))
+                while not self._stop:
+                    time.sleep(_TICK)
+                    self._tick()
+            finally:
+                self._stop_all()
+
+    def _on_stop(self, *_: object) -> None:
+        self._stop = True
+
+    def _on_replace(self, *_: object) -> None:
+        self._replace = True
+
+    def _tick(self) -> None:
+        self._on_tick()
+        self._leaving = [child for child in self._leaving if child.process.poll() is None]
+        if self._replace:
+            self._replace = False
+            self._replace_workers()
+        self._companions = [
+            child if child.process.poll() is None else self._start_companion(command)
+            for child, command in zip(self._companions, self._companion_commands, strict=True)
+        ]
+        self._replace_dead_workers()
+
+    def _replace_workers(self) -> None:
+        for number, old in enumerate(self._workers):
+            successor = self._start_worker()
+            if successor is None:
+                self._log.error("a new worker did not get ready; the old ones stay")
+                return
+            self._workers[number] = successor
+            self._leaving.append(old)
+            old.process.terminate()
+
+    def _replace_dead_workers(self) -> None:
+        for number, worker in enumerate(self._workers):
+            if worker.process.poll() is None:
+                self._pause = max(_TICK, self._pause * 0.99)
+                continue
+            self._log.warning("a worker ended", pid=worker.process.pid, exit_code=worker.process.returncode)
+            worker.input.close()
+            successor = self._start_worker()
+            if successor is None:
+                # Most likely the database is away: try again, ever more slowly.
+                time.sleep(self._pause)
+                self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+            else:
+                self._workers[number] = successor
+
+    def _start_worker(self) -> _Child | None:
+        """Start a worker and wait until it serves; None if it did not get that far."""
+        reads, writes = os.pipe()
+        assignment = Assignment(
+            database_url=self._database_url(),
+            socket=self._listener.fileno(),
+            ready=writes,
+            limits_file=str(self._folder / "limits"),
+        )
+        try:
+            child = self._start(
+                (sys.executable, "-m", "consentry.cli.serving.process"), (self._listener.fileno(), writes)
+            )
+            child.input.write(msgspec.json.encode(assignment) + b"\n")
+            child.input.flush()
+        finally:
+            os.close(writes)
+        with os.fdopen(reads, "rb") as ready:
+            readable, _, _ = select.select([ready], [], [], _READY_SECONDS)
+            if readable and ready.read():
+                return child
+        child.process.kill()
+        child.process.wait()
+        child.input.close()
+        return None
+
+    def _start_companion(self, command: Sequence[str]) -> _Child:
+        return self._start(command, ())
+
+    def _start(self, command: Sequence[str], keep: Sequence[int]) -> _Child:
+        environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self._folder / "metrics")}
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=keep, env=environment)  # noqa: S603 - our own
+        if process.stdin is None:
+            raise AssertionError
+        return _Child(process, process.stdin)
+
+    def _stop_all(self) -> None:
+        children = [*self._workers, *self._leaving, *self._companions]
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                child.process.terminate()
+        ends = time.monotonic() + self._settings.drain_seconds + 10
+        for child in children:
+            try:
+                child.process.wait(max(0.1, ends - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.process.kill()
+                child.process.wait()
+            with contextlib.suppress(OSError):
+                child.input.close()
+
+    @contextlib.contextmanager
+    def _shared_folder(self) -> Iterator[Path]:
+        folder = Path(tempfile.mkdtemp(prefix="consentry-"))
+        try:
+            (folder / "metrics").mkdir()
+            SharedLimits.create(folder / "limits")
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def listening(bind: Bind) -> Iterator[socket.socket]:
+    """Open the listening socket of a service.
+
+    Raises:
+        StartError: the address can't be used.
+    """
+    family = socket.AF_INET6 if ":" in bind.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((bind.host, bind.port))
+        except OSError as error:
+            raise StartError(
+                f"The address {bind} can't be used ({error.strerror}); choose another with --bind or CONSENTRY_BIND."
+            ) from None
+        listener.listen(2048)
+        yield listener

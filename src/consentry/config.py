@@ -1,0 +1,172 @@
+"""The settings: read from the environment once, checked whole, then frozen.
+
+Everything has a default that is safe; a value that can't be used refuses the start with a sentence that names the variable. What
+the settings are used for is decided by wiring.py and the command line.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+PREFIX: Final = "CONSENTRY_"
+Value = TypeVar("Value")
+
+
+class SettingsError(Exception):
+    """A setting can't be used; the message names the variable and what it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """An address to listen on."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Requests a second that are answered, and how many may come at once; failures are counted a minute."""
+
+    institution_rate: float
+    institution_burst: int
+    source_rate: float
+    source_burst: int
+    failures_per_minute: int
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of a process; docs/guides/operate.md lists the variables."""
+
+    data_dir: Path
+    database_url: str | None
+    migration_url: str | None
+    postgres_user: str | None
+    postgres_bin: Path | None
+    key_file: Path
+    keys: str | None
+    key_command: str | None
+    bind: Bind
+    workers: int
+    connections: int
+    trusted_proxies: int
+    drain_seconds: float
+    limits: Limits
+    log_level: str
+    checkpoint_file: Path
+    checkpoint_syslog: bool
+
+    def __repr__(self) -> str:
+        return f"Settings(data_dir={str(self.data_dir)!r}, bind={str(self.bind)!r}, ...)"
+
+    @staticmethod
+    def read(environment: Mapping[str, str] | None = None) -> "Settings":
+        """Read the settings from `CONSENTRY_*` variables.
+
+        Raises:
+            SettingsError: a variable is unknown or its value can't be used.
+        """
+        reader = _Reader(os.environ if environment is None else environment)
+        data_dir = reader.path("DATA_DIR", Path("var")).absolute()
+        settings = Settings(
+            data_dir=data_dir,
+            database_url=reader.text("DATABASE_URL"),
+            migration_url=reader.text("MIGRATION_URL"),
+            postgres_user=reader.text("POSTGRES_USER"),
+            postgres_bin=reader.optional_path("POSTGRES_BIN"),
+            key_file=reader.path("KEY_FILE", data_dir / "keys.json"),
+            keys=reader.text("KEYS"),
+            key_command=reader.text("KEY_COMMAND"),
+            bind=reader.bind("BIND", Bind("127.0.0.1", 8080)),
+            workers=reader.integer("WORKERS", os.cpu_count() or 1, least=1, most=256),
+            connections=reader.integer("CONNECTIONS", 8, least=3, most=100),
+            trusted_proxies=reader.integer("TRUSTED_PROXIES", 0, least=0, most=10),
+            drain_seconds=reader.number("DRAIN_SECONDS", 30, least=0, most=600),
+            limits=Limits(
+                institution_rate=reader.number("INSTITUTION_RATE", 20_000, least=0.1, most=1e9),
+                institution_burst=reader.integer("INSTITUTION_BURST", 40_000, least=1, most=10**9),
+                source_rate=reader.number("SOURCE_RATE", 20_000, least=0.1, most=1e9),
+                source_burst=reader.integer("SOURCE_BURST", 40_000, least=1, most=10**9),
+                failures_per_minute=reader.integer("FAILURES_PER_MINUTE", 30, least=1, most=10**6),
+                in_flight=reader.integer("IN_FLIGHT", 2_000, least=1, most=100_000),
+            ),
+            log_level=reader.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
+            checkpoint_file=reader.path("CHECKPOINT_FILE", data_dir / "audit-checkpoints.jsonl"),
+            checkpoint_syslog=reader.choice("CHECKPOINT_SYSLOG", "no", ("yes", "no")) == "yes",
+        )
+        reader.refuse_unknown()
+        if settings.keys and settings.key_command:
+            raise SettingsError(f"{PREFIX}KEYS and {PREFIX}KEY_COMMAND are both set; keep one of them.")
+        return settings
+
+
+class _Reader:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._values = {k.removeprefix(PREFIX): v for k, v in environment.items() if k.startswith(PREFIX)}
+        self._known: set[str] = set()
+
+    def text(self, name: str) -> str | None:
+        self._known.add(name)
+        return self._values.get(name) or None
+
+    def optional_path(self, name: str) -> Path | None:
+        value = self.text(name)
+        return None if value is None else Path(value)
+
+    def path(self, name: str, default: Path) -> Path:
+        return self.optional_path(name) or default
+
+    def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
+        value = (self.text(name) or default).lower()
+        if value not in choices:
+            raise SettingsError(f"{PREFIX}{name} must be one of: {', '.join(choices)}.")
+        return value
+
+    def integer(self, name: str, default: int, *, least: int, most: int) -> int:
+        return self._within(name, default, int, f"a whole number from {least} to {most}", lambda v: least <= v <= most)
+
+    def number(self, name: str, default: float, *, least: float, most: float) -> float:
+        return self._within(name, default, float, f"a number from {least:g} to {most:g}", lambda v: least <= v <= most)
+
+    def bind(self, name: str, default: Bind) -> Bind:
+        return self._within(name, default, parse_bind, "an address like 127.0.0.1:8080", lambda _: True)
+
+    def _within(
+        self, name: str, default: Value, parse: Callable[[str], Value], wanted: str, allowed: Callable[[Value], bool]
+    ) -> Value:
+        text = self.text(name)
+        if text is None:
+            return default
+        try:
+            value = parse(text)
+        except ValueError:
+            value = None
+        if value is None or not allowed(value):
+            raise SettingsError(f"{PREFIX}{name} must be {wanted}.")
+        return value
+
+    def refuse_unknown(self) -> None:
+        unknown = sorted(self._values.keys() - self._known)
+        if unknown:
+            raise SettingsError(f"{PREFIX}{unknown[0]} is no setting; docs/guides/operate.md lists them all.")
+
+
+def parse_bind(text: str) -> Bind:
+    """Read `host:port`, `[ipv6]:port`; port 0 means any free one.
+
+    Raises:
+        ValueError: it has another form.
+    """
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError(text)
+    return Bind(host, int(port))

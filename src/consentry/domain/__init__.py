@@ -1,0 +1,1 @@
+"""The rules of consent management: values and decisions, without I/O, clock or framework."""

@@ -1,0 +1,45 @@
+"""Institutions: the banks and credit unions whose customers decide.
+
+What an institution is allowed to configure is checked here; how it is found for a request is the store's business.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from consentry.domain.refusal import InvalidInstitution
+
+LONGEST_OVERLAP = timedelta(days=30)
+_PUBLIC_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+class InstitutionStatus(StrEnum):
+    """Whether an institution's requests are answered: only those of enabled ones are."""
+
+    ENABLED = "enabled"
+    NEEDS_REVIEW = "needs_review"
+    DISABLED = "disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class Institution:
+    """An institution; `institution_id` is internal, `public_id` is what others see."""
+
+    institution_id: int
+    public_id: str
+    name: str
+    host: str | None
+    status: InstitutionStatus
+    secret_overlap: timedelta
+    created_at: datetime
+
+
+def check_new_institution(public_id: str, name: str) -> None:
+    """Check what names a new institution.
+
+    Raises:
+        InvalidInstitution: the id or the name is malformed.
+    """
+    if not _PUBLIC_ID.fullmatch(public_id) or not 1 <= len(name) <= 200 or not name.isprintable():
+        raise InvalidInstitution

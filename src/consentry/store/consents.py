@@ -1,0 +1,161 @@
+"""Consents and customers' accounts: read together with the token that asks, changed under row locks.
+
+Reads of many requests are one statement; changes of many are one transaction, in which usecases/consent/changes.py decides.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from consentry.domain.account import NO_ACCOUNTS, Account, CustomerAccounts
+from consentry.domain.actor import Actor
+from consentry.domain.consent import Change, Consent, CustomerConsents
+from consentry.domain.refusal import InvalidToken, Refusal
+from consentry.store.batches import Gatherer
+from consentry.store.session import Connection, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom a verified token speaks for: a customer of an institution; `host` is the one the request was sent to."""
+
+    institution_id: int
+    host: str | None
+    jti: UUID
+    customer_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LockedConsent:
+    """A consent that this transaction may change, or None if the customer has none with that id."""
+
+    consent: Consent | None
+    found: CustomerConsents
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedChange:
+    """A change to be written, whose it is, and who made it."""
+
+    institution_id: int
+    customer_id: str
+    change: Change
+    actor: Actor
+
+
+class _StoredAccount(msgspec.Struct, frozen=True):
+    account_id: str
+    nickname: str
+    account_number_display: str
+
+
+_accounts_of: Final = msgspec.json.Decoder(list[_StoredAccount]).decode
+_ids_of: Final = msgspec.json.Decoder(frozenset[str]).decode
+_clusters_of: Final = msgspec.json.Decoder(tuple[str, ...]).decode
+_write: Final = msgspec.json.Encoder(order="deterministic").encode
+
+
+class ConsentReader:
+    """Reads the consents of customers whose tokens are live, many with one statement, from no cache."""
+
+    def __init__(self, session: Session, *, slots: int) -> None:
+        self._session = session
+        self._reads: Gatherer[Subject, CustomerConsents] = Gatherer(self._read, slots=slots)
+
+    async def read(self, subject: Subject) -> CustomerConsents:
+        """Give all consents that are kept of the token's customer, in no particular order.
+
+        Raises:
+            InvalidToken: the token is not live at this moment.
+            TemporarilyUnavailable: the store can't be reached.
+        """
+        return await self._reads.submit(subject)
+
+    async def _read(self, subjects: Sequence[Subject]) -> Sequence[CustomerConsents | Refusal]:
+        async with self._session.connection() as connection:
+            rows = await connection.fetch(
+                "select * from consentry.read_consents($1, $2, $3, $4)",
+                [subject.institution_id for subject in subjects],
+                [subject.host for subject in subjects],
+                [subject.jti for subject in subjects],
+                [subject.customer_id for subject in subjects],
+            )
+        found: list[CustomerConsents | None] = [None] * len(subjects)
+        consents: list[list[Consent]] = [[] for _ in subjects]
+        for row in rows:
+            number = row[0] - 1
+            if row[3] is None:
+                found[number] = CustomerConsents(consents=(), accounts=_accounts(row), moment=row[21])
+            else:
+                consents[number].append(_consent(row))
+        return [
+            InvalidToken()
+            if customer is None
+            else CustomerConsents(consents=tuple(own), accounts=customer.accounts, moment=customer.moment)
+            for customer, own in zip(found, consents, strict=True)
+        ]
+
+
+async def lock(
+    connection: Connection, subjects: Sequence[Subject], consent_ids: Sequence[str]
+) -> list[LockedConsent | None]:
+    """Lock one consent for each subject, in an order that can't deadlock; None where the token is not live."""
+    rows = await connection.fetch(
+        "select * from consentry.lock_consents($1, $2, $3, $4, $5)",
+        [subject.institution_id for subject in subjects],
+        [subject.host for subject in subjects],
+        [subject.jti for subject in subjects],
+        [subject.customer_id for subject in subjects],
+        consent_ids,
+    )
+    locked: list[LockedConsent | None] = [None] * len(subjects)
+    for row in rows:
+        consent = None if row[3] is None else _consent(row)
+        found = CustomerConsents(consents=(), accounts=_accounts(row), moment=row[21])
+        locked[row[0] - 1] = LockedConsent(consent=consent, found=found)
+    return locked
+
+
+async def write(connection: Connection, decided: Sequence[DecidedChange]) -> None:
+    """Write changes of locked consents with their history, audit entries and events."""
+    changes = [(d, d.change, d.change.after, d.actor) for d in decided]
+    await connection.execute(
+        f"select consentry.write_changes({', '.join(f'${n}' for n in range(1, 20))})",
+        [d.institution_id for d in decided],
+        [after.consent_id for _, _, after, _ in changes],
+        [after.version for _, _, after, _ in changes],
+        [change.at for _, change, _, _ in changes],
+        [change.kind.value for _, change, _, _ in changes],
+        [d.customer_id for d in decided],
+        [after.application_id for _, _, after, _ in changes],
+        [after.auto_share for _, _, after, _ in changes],
+        [_write(after.shared_accounts).decode() for _, _, after, _ in changes],
+        [after.revoked_at for _, _, after, _ in changes],
+        [after.revoked_by for _, _, after, _ in changes],
+        [after.revocation_reason for _, _, after, _ in changes],
+        [actor.kind.value for _, _, _, actor in changes],
+        [actor.actor_id for _, _, _, actor in changes],
+        [_write(change.audit_before).decode() for _, change, _, _ in changes],
+        [_write(change.audit_after).decode() for _, change, _, _ in changes],
+        [actor.source for _, _, _, actor in changes],
+        [actor.request_id for _, _, _, actor in changes],
+        [change.event_kind.value for _, change, _, _ in changes],
+    )
+
+
+def _accounts(row: asyncpg.Record) -> CustomerAccounts:
+    if row[1] is None:
+        return NO_ACCOUNTS
+    return CustomerAccounts(
+        accounts=tuple(Account(a.account_id, a.nickname, a.account_number_display) for a in _accounts_of(row[1])),
+        version=row[2],
+    )
+
+
+def _consent(row: asyncpg.Record) -> Consent:
+    (_, _, _, *names, auto_share, shared, clusters, last_accessed, read_only, version, _) = row
+    return Consent(*names, auto_share, _ids_of(shared), _clusters_of(clusters), last_accessed, read_only, version)

@@ -1,0 +1,1 @@
+"""What the product does: one public function a file, each one transaction from the question to the answer."""

@@ -1,0 +1,1 @@
+"""A customer's consents: listed and changed."""

@@ -1,0 +1,19 @@
+"""Stop all sharing with an app, for good."""
+
+from typing import Final
+
+from consentry.domain import consent
+from consentry.usecases.consent.changes import ChangeRequest, ConsentChanges, ShownConsent
+
+USER_ACTION: Final = "user_action"
+
+
+async def stop_sharing(changes: ConsentChanges, request: ChangeRequest, *, reason: str = USER_ACTION) -> ShownConsent:
+    """End a consent; one that has ended already is given as it is.
+
+    Raises:
+        InvalidToken, UnknownConsent: who asks, or for what, is not known.
+        StaleEtag, ReadOnlyConsent: the consent can't be changed like this.
+        TemporarilyUnavailable: the store failed.
+    """
+    return await changes.apply(request, consent.stop_sharing(reason=reason))

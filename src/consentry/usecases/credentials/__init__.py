@@ -1,0 +1,1 @@
+"""An institution's credentials: generated, shown, rotated, ended."""

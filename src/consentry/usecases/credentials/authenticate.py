@@ -1,0 +1,49 @@
+"""Authenticate an institution's server by its credentials, for everything but the request of a token."""
+
+from dataclasses import dataclass
+
+from consentry.domain.credential import Secret
+from consentry.domain.refusal import InvalidClient
+from consentry.store import credentials
+from consentry.usecases.services import Services
+from consentry.usecases.token.issue import PresentedCredentials, remember_failure
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticatedClient:
+    """Which institution's credentials, and which of their secrets, a request bore."""
+
+    institution_id: int
+    client_id: str
+    name: str
+    secret: Secret
+
+
+async def authenticate(services: Services, presented: PresentedCredentials) -> AuthenticatedClient:
+    """Check credentials; the use of the secret, or the failed attempt, is remembered.
+
+    Raises:
+        InvalidClient: unknown client, wrong or dead secret, disabled institution or another institution's host, all alike.
+        TemporarilyUnavailable: the store can't be reached or can't write.
+    """
+    client = await _find(services, presented) if presented.are_possible else None
+    if client is None:
+        if presented.are_possible:
+            await remember_failure(services, presented)
+        raise InvalidClient
+    return client
+
+
+async def _find(services: Services, presented: PresentedCredentials) -> AuthenticatedClient | None:
+    async with services.session.connection() as connection:
+        institution_id = await credentials.institution_of_client(connection, presented.client_id, presented.host)
+    if institution_id is None:
+        return None
+    macs = presented.macs(tuple(services.keyring.peppers.values()))
+    async with services.session.begin(institution_id) as connection:
+        found = await credentials.matching_secret(connection, client_id=presented.client_id, macs=macs)
+        if found is None:
+            return None
+        name, secret = found
+        await credentials.mark_used(connection, institution_id, name, secret.number)
+    return AuthenticatedClient(institution_id=institution_id, client_id=presented.client_id, name=name, secret=secret)

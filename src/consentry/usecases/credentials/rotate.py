@@ -1,0 +1,74 @@
+"""Rotate credentials: a new secret, and an overlap in which the previous one still works."""
+
+from datetime import timedelta
+
+from consentry.domain.actor import Actor
+from consentry.domain.credential import CREDENTIAL_NAME, Secret, rotate
+from consentry.domain.refusal import InvalidClient, NoCredentials
+from consentry.store import audit, clock, credentials, events, institutions
+from consentry.usecases.credentials.new_secret import ShownCredentials, make_secret
+from consentry.usecases.services import Services
+
+
+async def rotate_credentials(
+    services: Services,
+    institution_id: int,
+    *,
+    actor: Actor,
+    presented: Secret | None = None,
+    overlap: timedelta | None = None,
+) -> ShownCredentials:
+    """Replace the newest secret of an institution's credentials (consent-api.md, Rotate credentials).
+
+    `presented` is the secret that asks for it, None for an operator or an admin; `overlap` is the institution's unless given.
+
+    Raises:
+        NoCredentials: there is nothing to rotate.
+        InvalidClient: the presented secret has ended meanwhile.
+        SupersededSecret: the presented secret is not the newest.
+        TemporarilyUnavailable: the store can't be reached or can't write.
+    """
+    text, stored = make_secret(services)
+    async with services.session.begin(institution_id) as connection:
+        current = await credentials.lock(connection, institution_id, CREDENTIAL_NAME)
+        if current is None:
+            raise NoCredentials
+        now = await clock.now(connection)
+        (institution,) = await institutions.visible(connection)
+        asking = None
+        if presented is not None:
+            asking = next((s for s in current.secrets if s.number == presented.number), None)
+            if asking is None:
+                raise InvalidClient
+        rotation = rotate(
+            current,
+            presented=asking,
+            new=stored,
+            overlap=institution.secret_overlap if overlap is None else overlap,
+            now=now,
+        )
+        await credentials.write_rotation(connection, current, rotation)
+        shown = ShownCredentials(
+            client_id=current.client_id,
+            client_secret=text,
+            name=current.name,
+            created_at=now,
+            previous_secret_expires_at=rotation.previous_ends_at,
+        )
+        facts = {"secret": stored.display, "previous_secret_expires_at": _iso(shown)}
+        await audit.record(
+            connection,
+            institution_id,
+            action="credentials.rotated",
+            actor=actor,
+            subject=("credentials", current.client_id),
+            before={"secret": current.secrets[0].display},
+            after=facts,
+        )
+        await events.record(connection, institution_id, kind="CREDENTIALS_ROTATED", detail=facts)
+    return shown
+
+
+def _iso(shown: ShownCredentials) -> str | None:
+    ends = shown.previous_secret_expires_at
+    return None if ends is None else ends.isoformat(timespec="milliseconds")

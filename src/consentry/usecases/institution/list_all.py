@@ -1,0 +1,31 @@
+"""List the institutions of an installation."""
+
+from consentry.domain.institution import Institution
+from consentry.domain.refusal import UnknownInstitution
+from consentry.store import institutions
+from consentry.usecases.services import Services
+
+
+async def list_institutions(services: Services) -> list[Institution]:
+    """Give all institutions in the order of their making, for an operator."""
+    async with services.session.connection() as connection:
+        ids = await institutions.all_ids(connection)
+    if not ids:
+        return []
+    async with services.session.begin(*ids) as connection:
+        return await institutions.visible(connection)
+
+
+async def find_institution(services: Services, public_id: str) -> Institution:
+    """Give the institution with this public id.
+
+    Raises:
+        UnknownInstitution: there is none.
+    """
+    async with services.session.connection() as connection:
+        institution_id = await institutions.id_of(connection, public_id)
+    if institution_id is None:
+        raise UnknownInstitution
+    async with services.session.begin(institution_id) as connection:
+        (found,) = await institutions.visible(connection)
+    return found

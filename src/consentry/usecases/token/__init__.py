@@ -1,0 +1,1 @@
+"""Tokens of the Consent Management API: issued, verified, revoked."""

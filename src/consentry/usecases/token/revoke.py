@@ -1,0 +1,45 @@
+"""Revoke a token: it is dead for everything before the answer is sent."""
+
+from consentry import jose
+from consentry.domain.actor import Actor, ActorKind
+from consentry.domain.refusal import InsufficientScope, InvalidToken, UnknownToken
+from consentry.domain.token import StoredToken
+from consentry.store import audit, tokens
+from consentry.usecases.credentials.authenticate import authenticate
+from consentry.usecases.services import Services
+from consentry.usecases.token.issue import PresentedCredentials
+
+
+async def revoke_token(services: Services, presented: PresentedCredentials, *, token: str) -> StoredToken:
+    """End a token of the institution (consent-api.md, Revoke token); repeated, the first time of revocation stays.
+
+    An expired token can be revoked while its row is kept, 30 days.
+
+    Raises:
+        InvalidClient: the credentials are not live.
+        UnknownToken: unknown, tampered with, or another institution's, all alike.
+        TemporarilyUnavailable: the store can't be reached or can't write; the token may live on.
+    """
+    client = await authenticate(services, presented)
+    try:
+        unverified = jose.parse(token)
+        signing_key = await services.signing_keys.get(unverified.kid)
+        claims = unverified.verify(signing_key.key, institution=signing_key.institution)
+    except (InvalidToken, InsufficientScope):
+        raise UnknownToken from None
+    if signing_key.institution_id != client.institution_id:
+        raise UnknownToken
+    async with services.session.begin(client.institution_id) as connection:
+        before = await tokens.find(connection, claims.jti)
+        revoked = await tokens.revoke(connection, claims.jti)
+        if before is None or revoked is None:
+            raise UnknownToken
+        if before.revoked_at is None:
+            await audit.record(
+                connection,
+                client.institution_id,
+                action="token.revoked",
+                actor=Actor(ActorKind.INSTITUTION, client.client_id, presented.source, presented.request_id),
+                subject=("token", str(claims.jti)),
+            )
+    return revoked

@@ -1,0 +1,75 @@
+"""The only place where a refusal becomes an HTTP status.
+
+One table a surface; a test walks all refusals and finds each either here or named as one that never reaches HTTP.
+"""
+
+from typing import Final
+
+from consentry.domain import refusal as reasons
+from consentry.domain.refusal import Refusal
+
+CONSENT_API: Final[dict[type[Refusal], int]] = {
+    reasons.InvalidRequest: 400,
+    reasons.UnsupportedType: 400,
+    reasons.InvalidScope: 400,
+    reasons.UnknownName: 400,
+    reasons.InvalidClient: 401,
+    reasons.MissingToken: 401,
+    reasons.InvalidToken: 401,
+    reasons.InsufficientScope: 403,
+    reasons.SupersededSecret: 403,
+    reasons.UnknownVersion: 404,
+    reasons.NotFound: 404,
+    reasons.UnknownToken: 404,
+    reasons.UnknownConsent: 404,
+    reasons.UnknownAccount: 404,
+    reasons.MethodNotAllowed: 405,
+    reasons.ConsentNotActive: 409,
+    reasons.ReadOnlyConsent: 409,
+    reasons.StaleEtag: 412,
+    reasons.BodyTooLarge: 413,
+    reasons.UnsupportedMediaType: 415,
+    reasons.RateLimited: 429,
+    reasons.TemporarilyUnavailable: 503,
+}
+
+COMMAND_LINE_ONLY: Final[frozenset[type[Refusal]]] = frozenset(
+    {
+        reasons.UnknownInstitution,
+        reasons.InstitutionExists,
+        reasons.InvalidInstitution,
+        reasons.CredentialsExist,
+        reasons.NoCredentials,
+    }
+)
+
+RETRY_AFTER_SECONDS: Final = 1
+_REALM: Final = 'realm="consentry"'
+
+
+def error_headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:
+    """Give the headers that a refusal brings: challenges (RFC 6750, RFC 7617), Allow and Retry-After."""
+    match refusal:
+        case reasons.InvalidClient():
+            return [(b"www-authenticate", f"Basic {_REALM}".encode())]
+        case reasons.MissingToken():
+            return [(b"www-authenticate", f"Bearer {_REALM}".encode())]
+        case reasons.InvalidToken():
+            return [(b"www-authenticate", _bearer_challenge(refusal))]
+        case reasons.InsufficientScope():
+            return [(b"www-authenticate", _bearer_challenge(refusal) + b', scope="customer.modify_consent"')]
+        case reasons.MethodNotAllowed():
+            return [(b"allow", ", ".join(refusal.allowed).encode())]
+        case reasons.RateLimited():
+            return [(b"retry-after", str(refusal.retry_after).encode())]
+        case reasons.TemporarilyUnavailable():
+            return [(b"retry-after", str(RETRY_AFTER_SECONDS).encode())]
+        case reasons.BodyTooLarge():
+            return [(b"connection", b"close")]
+        case _:
+            return []
+
+
+def _bearer_challenge(refusal: Refusal) -> bytes:
+    description = refusal.description.replace("\\", "").replace('"', "'")
+    return f'Bearer {_REALM}, error="{refusal.code}", error_description="{description}"'.encode()

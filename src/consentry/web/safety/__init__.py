@@ -1,0 +1,1 @@
+"""What keeps requests within bounds: limits, sources, headers."""

@@ -1,0 +1,86 @@
+"""The composition root: the only module that knows every layer and puts them together."""
+
+import secrets
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.applications import Starlette
+
+from consentry.config import Settings
+from consentry.keyring import Keyring, KeyringError, new_keyring, parse_keyring, read_key_file, write_key_file
+from consentry.store.consents import ConsentReader
+from consentry.store.credentials import FailedSignIns
+from consentry.store.session import Session
+from consentry.store.tokens import TokenIssuer
+from consentry.usecases.consent.changes import ConsentChanges
+from consentry.usecases.services import Services
+from consentry.usecases.token.signing_keys import SigningKeys
+from consentry.web import operations as operator_pages
+from consentry.web.app import App
+from consentry.web.consent_api.app import ConsentApi
+from consentry.web.consent_api.operations import Operations
+from consentry.web.observation import Observation
+from consentry.web.openapi import page as api_reference
+from consentry.web.safety.admission import Admission
+from consentry.web.safety.limits import SharedLimits
+
+_KEY_COMMAND_SECONDS = 30
+
+
+def load_keyring(settings: Settings, *, create: bool = False) -> Keyring:
+    """Read the installation's keys from where the settings say; `create` makes a key file where there is none.
+
+    Raises:
+        KeyringError: they can't be read.
+    """
+    if settings.keys is not None:
+        return parse_keyring(settings.keys)
+    if settings.key_command is not None:
+        try:
+            done = subprocess.run(  # noqa: S602 - the operator's own command, from the settings
+                settings.key_command, shell=True, capture_output=True, text=True, timeout=_KEY_COMMAND_SECONDS, check=True
+            )
+        except (subprocess.SubprocessError, OSError):
+            raise KeyringError("The command in CONSENTRY_KEY_COMMAND failed; run it by hand to see why.") from None
+        return parse_keyring(done.stdout)
+    if create and not settings.key_file.exists():
+        try:
+            write_key_file(settings.key_file, new_keyring(), replace=False)
+        except FileExistsError:
+            pass  # Another process made it at the same moment; its keys are the ones.
+    return read_key_file(settings.key_file)
+
+
+@asynccontextmanager
+async def open_services(database_url: str, keyring: Keyring, *, connections: int) -> AsyncIterator[Services]:
+    """Connect the use cases to a database, as the application's role.
+
+    Raises:
+        TemporarilyUnavailable: the database can't be reached.
+    """
+    session = await Session.connect(database_url, connections=connections)
+    try:
+        slots = max(1, connections // 4)
+        yield Services(
+            session=session,
+            keyring=keyring,
+            choose=secrets.choice,
+            signing_keys=SigningKeys(session, keyring),
+            issuer=TokenIssuer(session, slots=slots),
+            failed_sign_ins=FailedSignIns(session),
+            reader=ConsentReader(session, slots=slots),
+            changes=ConsentChanges(session, slots=slots),
+        )
+    finally:
+        await session.close()
+
+
+def build_app(services: Services, settings: Settings, *, limits_file: Path) -> App:
+    """Put the surfaces of a worker process together."""
+    admission = Admission(SharedLimits(limits_file), settings.limits)
+    observation = Observation(level=settings.log_level)
+    consent_api = ConsentApi(Operations(services, admission), admission, observation, settings)
+    pages = Starlette(routes=[*operator_pages.routes(services.session), *api_reference.routes()])
+    return App(consent_api, pages)

@@ -1,0 +1,1 @@
+"""Work that goes on beside requests: leases and loops, no rules."""
