@@ -80,7 +80,7 @@ async def open_services(database_url: str, keyring: Keyring, *, connections: int
 def build_app(services: Services, settings: Settings, *, limits_file: Path) -> App:
     """Put the surfaces of a worker process together."""
     admission = Admission(SharedLimits(limits_file), settings.limits)
-    observation = Observation(level=settings.log_level)
+    observation = Observation(logs_requests=settings.log_level in ("debug", "info"))
     consent_api = ConsentApi(Operations(services, admission), admission, observation, settings)
     pages = Starlette(routes=[*operator_pages.routes(services.session), *api_reference.routes()])
-    return App(consent_api, pages)
+    return App(consent_api, pages, observation)

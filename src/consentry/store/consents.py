@@ -78,7 +78,8 @@ class ConsentReader:
     async def _read(self, subjects: Sequence[Subject]) -> Sequence[CustomerConsents | Refusal]:
         async with self._session.connection() as connection:
             rows = await connection.fetch(
-                "select * from consentry.read_consents($1, $2, $3, $4)",
+                "select * from consentry.read_consents($1, $2, $3, $4, $5)",
+                list({subject.institution_id for subject in subjects}),
                 [subject.institution_id for subject in subjects],
                 [subject.host for subject in subjects],
                 [subject.jti for subject in subjects],
@@ -105,7 +106,8 @@ async def lock(
 ) -> list[LockedConsent | None]:
     """Lock one consent for each subject, in an order that can't deadlock; None where the token is not live."""
     rows = await connection.fetch(
-        "select * from consentry.lock_consents($1, $2, $3, $4, $5)",
+        "select * from consentry.lock_consents($1, $2, $3, $4, $5, $6)",
+        list({subject.institution_id for subject in subjects}),
         [subject.institution_id for subject in subjects],
         [subject.host for subject in subjects],
         [subject.jti for subject in subjects],

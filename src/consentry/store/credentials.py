@@ -61,8 +61,8 @@ async def find(connection: Connection, institution_id: int, name: str) -> Creden
 async def institution_of_client(connection: Connection, client_id: str, host: str | None) -> int | None:
     """Find whose credentials a client id names, unless the request was sent to another institution's host."""
     found: int | None = await connection.fetchval(
-        """select id from consentry.institutions_of_clients(array[$1]) as id
-           where not exists (select from consentry.owners_of_hosts(array[$2]) o where o.institution_id <> id)""",
+        """select id from unnest(consentry.institutions_of_clients(array[$1])) as id
+           where coalesce((consentry.owners_of_hosts(array[$2]))[1], id) = id""",
         client_id,
         host,
     )

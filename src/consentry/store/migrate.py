@@ -61,7 +61,7 @@ class SchemaState(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class SchemaStatus:
-    """The state, the newest version applied (0 for none) and needed, the names still to apply, and the names this code does not know."""
+    """The state; the newest versions applied (0: none) and needed; the names still to apply, and those unknown here."""
 
     state: SchemaState
     applied: int

@@ -9,51 +9,42 @@ if TYPE_CHECKING:
     from consentry.store.session import Connection
 
 _OLDEST: Final = 15
-_UNSAFE: Final = {
-    ("fsync", "off"): "fsync is off: a power cut can destroy the whole database. Set fsync = on.",
-    (
-        "full_page_writes",
-        "off",
-    ): "full_page_writes is off: a power cut can leave torn pages. Set full_page_writes = on.",
-    (
-        "data_sync_retry",
-        "on",
-    ): "data_sync_retry is on: after a failed write to disk, lost data can count as stored. Set data_sync_retry = off.",
-}
+_UNSAFE: Final = (
+    ("fsync", "off", "a power cut can destroy the whole database"),
+    ("full_page_writes", "off", "a power cut can leave torn pages behind"),
+    ("data_sync_retry", "on", "after a failed write to the disk, what is lost can count as stored"),
+)
 
 
 async def unsafe_settings(connection: "Connection") -> list[str]:
-    """Return a sentence for each reason why this server must not hold consents: its version, or settings that lose what was committed."""
+    """Return a sentence for each reason why this server must not hold consents: its age, or settings that lose data."""
     found = []
     version = connection.get_server_version()
     if version.major < _OLDEST:
         found.append(f"This is PostgreSQL {version.major}; version {_OLDEST} or later is needed.")
-    for (name, value), sentence in _UNSAFE.items():
+    for name, value, harm in _UNSAFE:
         if await connection.fetchval("select current_setting($1, true)", name) == value:
-            found.append(sentence)
+            found.append(f"{name} is {value}: {harm}. Turn it {'on' if value == 'off' else 'off'} in postgresql.conf.")
     return found
 
 
 async def warnings(connection: "Connection") -> list[str]:
-    """Return a sentence for each setting under which a crash can take back what was answered already, for this connection's role."""
+    """Return a sentence for each setting of this session under which a crash can take back what was answered."""
     level = await connection.fetchval("select current_setting('synchronous_commit')")
     standbys = await connection.fetchval("select current_setting('synchronous_standby_names')")
+    found = []
     if level == "off":
-        return [
-            "synchronous_commit is off: a crash takes back the last moments of acknowledged work. Set "
-            "synchronous_commit = on."
-        ]
+        found.append("synchronous_commit is off: a crash takes back the last moments of what was answered. Turn it on.")
     if standbys and level in ("local", "remote_write"):
-        return [
-            f"synchronous_commit is {level} although there are synchronous standbys: a failover can take back "
-            "acknowledged work. "
-            "Set synchronous_commit = on or remote_apply."
-        ]
-    return []
+        found.append(
+            f"synchronous_commit is {level} although there are synchronous standbys: a failover can take back what was "
+            "answered. Set it to on or remote_apply."
+        )
+    return found
 
 
 async def role_problems(connection: "Connection") -> list[str]:
-    """Return a sentence for each power by which this connection's role could pass the row-level security that keeps institutions apart.
+    """Return a sentence for each power by which this connection's role could pass the row-level security.
 
     Looked for: being a superuser, BYPASSRLS, owning something of the schema `consentry`, and being able to become a
     role of these.

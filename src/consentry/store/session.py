@@ -56,6 +56,7 @@ class Session:
                 reset=_leave_as_it_is,
                 server_settings={
                     "application_name": application_name,
+                    "plan_cache_mode": "force_generic_plan",
                     "statement_timeout": "15s",
                     "lock_timeout": "5s",
                     "idle_in_transaction_session_timeout": "15s",

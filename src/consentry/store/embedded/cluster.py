@@ -8,6 +8,7 @@ import re
 import secrets
 import shutil
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -43,8 +44,7 @@ _SETTINGS: Mapping[str, str] = {
     "log_rotation_size": "0",
     "log_truncate_on_rotation": "on",
     "log_min_messages": "warning",
-    # What customers entered must not reach the log: neither statements nor their parameters nor the rows of a
-    # failed constraint.
+    # No secrets in the log: neither statements nor their parameters nor the rows that broke a constraint.
     "log_statement": "none",
     "log_min_error_statement": "panic",
     "log_parameter_max_length": "0",
@@ -75,10 +75,15 @@ local replication {SUPER_ROLE} peer map=consentry
 def cluster_major(cluster: Path) -> int | None:
     """Return the major version that made the cluster, or None when there is no cluster yet.
 
-    Raises: EmbeddedPostgresError `not_a_cluster`.
+    Raises: EmbeddedPostgresError `not_a_cluster`, `data_dir_not_ours`.
     """
     try:
         return int((cluster / "PG_VERSION").read_text())
+    except PermissionError:
+        raise EmbeddedPostgresError(
+            "data_dir_not_ours",
+            f"The database in {cluster} belongs to another user: run this as that user, or as root.",
+        ) from None
     except (FileNotFoundError, ValueError):
         if not cluster.exists() or (cluster.is_dir() and not any(cluster.iterdir())):
             return None
@@ -90,7 +95,7 @@ def cluster_major(cluster: Path) -> int | None:
 
 
 def build_cluster(cluster: Path, *, binaries: Binaries, user: OsUser) -> None:
-    """Make a new cluster with its roles and database beside `cluster`, and move it into place once it is complete and on disk.
+    """Make a new cluster with its roles and database, and move it to `cluster` once it is complete and on disk.
 
     Raises: EmbeddedPostgresError `cluster_not_made`.
     """
@@ -113,7 +118,7 @@ def build_cluster(cluster: Path, *, binaries: Binaries, user: OsUser) -> None:
 
 
 def write_access(cluster: Path, *, user: OsUser, also: str) -> bool:
-    """Write who may connect: `user` and the operating-system user named `also`; tell whether that is news to a running server."""
+    """Let `user` and the operating-system user named `also` connect; tell whether that is news to a running server."""
     known = _read(cluster / "pg_ident.conf")
     roles = (SUPER_ROLE, OWNER_ROLE, APP_ROLE)
     lines = [f'consentry "{name}" {role}' for name in dict.fromkeys((user.name, also)) for role in roles]
@@ -136,7 +141,7 @@ def configuration(
             raise EmbeddedPostgresError(
                 "setting_refused", f"The setting {name} of the embedded PostgreSQL cannot be set: leave it out."
             )
-    lz4 = [
+    lz4: list[str | Path] = [
         binaries.program("postgres"),
         "-D",
         cluster,
@@ -184,8 +189,10 @@ def hand_over(cluster: Path, user: OsUser) -> None:
 
 def _remove_unfinished(cluster: Path, user: OsUser) -> None:
     for left in cluster.parent.glob(f"{cluster.name}{_UNFINISHED}*"):
-        end_processes(ClusterMark(left, left.name, user))
-        shutil.rmtree(left)
+        deadline = time.monotonic() + 10.0
+        while left.exists() and time.monotonic() < deadline:  # a killed start's initdb may still be writing
+            end_processes(ClusterMark(left, left.name, user))
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _initdb_options(major: int) -> list[str]:

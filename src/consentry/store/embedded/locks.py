@@ -1,7 +1,7 @@
-"""The two locks by which processes share one server.
+"""The locks by which processes share one server, kept by the kernel and so never stale.
 
-Owns `postgresql.lock`, held while somebody decides to start or stop, and `postgresql.users`, which every user of the
-server holds shared for as long as it lives, so that the kernel forgets a killed one. What is decided is left to
+Owns `postgresql.lock`, held while somebody decides to start or stop; `postgresql.users`, held by every user of the
+server for as long as it lives; and `postgresql.server`, held by the server's own processes. What is decided is left to
 `server`.
 """
 
@@ -38,7 +38,7 @@ def deciding(data_dir: Path, *, patience: float) -> Iterator[None]:
 
 
 class Membership:
-    """A shared hold on the server, for the life of the process that took it; to be taken and asked while `deciding`."""
+    """A shared hold on the server for the life of this process; to be taken, and asked, while `deciding`."""
 
     __slots__ = ("_descriptor", "_path", "_process")
 
@@ -50,7 +50,7 @@ class Membership:
         fcntl.flock(self._descriptor, fcntl.LOCK_SH)
 
     def is_held(self) -> bool:
-        """Tell whether this process (not one forked from it) still holds it, and on the file that is in the folder now."""
+        """Tell whether this process, not one forked from it, holds it, and on the file that is in the folder now."""
         if self._descriptor < 0 or self._process != os.getpid():
             return False
         try:
@@ -69,6 +69,18 @@ class Membership:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
+
+
+def claim_for_server(data_dir: Path) -> int | None:
+    """Return a locked descriptor for a new server to inherit, or None while any process of an earlier one has its own.
+
+    That holds even where those processes cannot be seen, as those of another container that shares the folder.
+    """
+    descriptor = _opened(data_dir / "postgresql.server")
+    if _locked(descriptor, fcntl.LOCK_EX):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def _opened(path: Path) -> int:

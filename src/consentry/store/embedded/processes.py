@@ -35,14 +35,14 @@ def is_server_of(mark: ClusterMark, pid: int) -> bool:
 
 
 def processes_of(mark: ClusterMark) -> list[int]:
-    """Return the ids of all live PostgreSQL processes of this cluster, those of a deleted folder of the same path included."""
+    """Return the ids of the live processes of this cluster, those of a deleted folder of the same path included."""
     if not _has_proc():
         return list(_listed_by_ps(mark))
     return [pid for pid in _all_pids() if _command_if_ours(mark, pid) is not None]
 
 
 def end_processes(mark: ClusterMark, *, patience: float = 3.0) -> bool:
-    """End every process of this cluster: asked to quit at once, then killed after `patience` seconds; tell whether all are gone."""
+    """End every process of this cluster, after `patience` seconds by killing; tell whether all are gone."""
     for number, seconds in ((signal.SIGQUIT, patience), (signal.SIGKILL, 10.0)):
         for pid in processes_of(mark):
             with contextlib.suppress(ProcessLookupError):

@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,12 +19,12 @@ from consentry.store.embedded import sockets
 from consentry.store.embedded.accounts import blocking_folder, choose_server_user, run_as, this_user
 from consentry.store.embedded.binaries import Binaries, find_binaries, reachable_binaries
 from consentry.store.embedded.errors import EmbeddedPostgresError
-from consentry.store.embedded.locks import Membership
+from consentry.store.embedded.locks import Membership, claim_for_server
 from consentry.store.embedded.processes import ClusterMark, end_processes, is_server_of
 
 PATIENCE = 60.0
 _RECOVERY_PATIENCE = 600.0
-_POLL = 0.02
+_POLL, _RETRY = 0.02, 0.2
 _PASSING = ("shared memory", "lock file", "already in use", "could not bind")
 
 
@@ -41,6 +41,7 @@ class PidFile:
 class Server:
     """One cluster and all that is needed to run its server; its methods are called while `locks.deciding`."""
 
+    data_dir: Path
     mark: ClusterMark
     binaries: Binaries
     settings: Mapping[str, str]
@@ -53,8 +54,8 @@ class Server:
     def bring_up(self, membership: Membership) -> Path:
         """Attach to the running server or start it, and return the folder of its socket.
 
-        Raises: EmbeddedPostgresError `start_failed`, `start_timed_out`, `still_recovering`, `socket_lost`,
-        `socket_folder_unsafe`.
+        Raises: EmbeddedPostgresError `start_failed`, `start_timed_out`, `still_recovering`, `in_use_elsewhere`,
+        `socket_lost`, `socket_folder_unsafe`.
         """
         deadline = time.monotonic() + PATIENCE
         wanted = self._configuration()
@@ -72,14 +73,10 @@ class Server:
                 raise EmbeddedPostgresError(
                     "socket_lost",
                     f"The database server {running.pid} runs, but its socket in {running.socket_folder} is out of "
-                    "reach: stop every "
-                    f"process that uses {self.mark.folder}, and start again.",
+                    f"reach: stop every process that uses {self.mark.folder}, and start again.",
                 )
             self.stop()
-        raise EmbeddedPostgresError(
-            "start_timed_out",
-            f"The database in {self.mark.folder} did not start within {PATIENCE:.0f} s: {self._last_words()}",
-        )
+        raise self._timed_out()
 
     def stop(self) -> None:
         """Stop the running server: its transactions are rolled back, what was committed is kept.
@@ -93,33 +90,56 @@ class Server:
                 raise EmbeddedPostgresError(
                     "stop_timed_out",
                     f"The database server {running.pid} was told to stop and has not within {PATIENCE:.0f} s; it "
-                    "ends once its last "
-                    f"checkpoint is written ({told.stderr.strip()}).",
+                    f"ends once its last checkpoint is written ({told.stderr.strip()}).",
                 )
         with contextlib.suppress(OSError):
             sockets.socket_folder(self.mark.folder, self.mark.user).rmdir()
 
     def _launch(self, wanted: str) -> None:
-        cluster, user = self.mark.folder, self.mark.user
-        if not end_processes(self.mark):
+        """Start the server once nothing is left of an earlier one; to be tried again unless an error is raised."""
+        claim = claim_for_server(self.data_dir) if end_processes(self.mark) else None
+        if claim is None:
+            time.sleep(_POLL)
             return
-        (cluster / "postmaster.pid").unlink(
-            missing_ok=True
-        )  # proven to name no server of ours, whoever has that number now
+        try:
+            self._launch_claimed(wanted, claim)
+        finally:
+            os.close(claim)
+
+    def _launch_claimed(self, wanted: str, claim: int) -> None:
+        cluster, user = self.mark.folder, self.mark.user
+        (cluster / "postmaster.pid").unlink(missing_ok=True)  # whoever has that number now is no server of ours
         files.hand_over(cluster, user)
         files.write_access(cluster, user=user, also=this_user().name)
         files.write_configuration(cluster, wanted, user=user)
-        files.write_file(user, cluster / "startup.log", "")
+        log = cluster / "startup.log"
+        files.write_file(user, log, "")
+        began = log.stat().st_mtime
         sockets.prepare_socket_folder(sockets.socket_folder(cluster, user), user)
-        told = self._pg_ctl("start", "-w", "-t", f"{PATIENCE:.0f}", "-s", "-l", str(cluster / "startup.log"))
+        told = self._pg_ctl("start", "-w", "-t", f"{PATIENCE:.0f}", "-s", "-l", str(log), inherit=(claim,))
         if told.returncode == 0 or self.running() is not None:
             return
-        words = self._last_words()
+        words = self._last_words(began)
         if not any(passing in words for passing in _PASSING):
             raise EmbeddedPostgresError(
                 "start_failed", f"The database in {cluster} does not start: {words or told.stderr.strip()}"
             )
-        time.sleep(0.2)
+        time.sleep(_RETRY)
+
+    def _timed_out(self) -> EmbeddedPostgresError:
+        claim = claim_for_server(self.data_dir)
+        if claim is None:
+            return EmbeddedPostgresError(
+                "in_use_elsewhere",
+                f"The database in {self.mark.folder} is in use by processes that this one cannot see or end, perhaps in "
+                "another container or of another user: stop them first.",
+            )
+        os.close(claim)
+        words = self._last_words(time.time() - PATIENCE)
+        return EmbeddedPostgresError(
+            "start_timed_out",
+            f"The database in {self.mark.folder} did not start within {PATIENCE:.0f} s: {words}",
+        )
 
     def _await_ready(self, pid: int, deadline: float) -> bool:
         """Wait until the server takes connections; False when it has ended or `deadline` has passed."""
@@ -132,8 +152,8 @@ class Server:
             if time.monotonic() > (recovered if recovering else deadline):
                 raise EmbeddedPostgresError(
                     "still_recovering" if recovering else "start_timed_out",
-                    f"The database server {pid} runs but takes no connections yet ({found.status if found else "
-                    "'no pid file'}): "
+                    f"The database server {pid} runs but takes no connections yet "
+                    f"({found.status if found else 'no pid file'}): "
                     f"wait, and see {self.mark.folder / 'log'}.",
                 )
             time.sleep(_POLL)
@@ -151,7 +171,7 @@ class Server:
         if not files.write_access(self.mark.folder, user=self.mark.user, also=this_user().name):
             return
         os.kill(running.pid, signal.SIGHUP)
-        psql = [
+        psql: list[str | Path] = [
             self.binaries.program("psql"),
             "-h",
             running.socket_folder,
@@ -173,21 +193,21 @@ class Server:
             self.mark.folder, binaries=self.binaries, mark=self.mark, socket_folder=folder, settings=self.settings
         )
 
-    def _pg_ctl(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return run_as(self.mark.user, [self.binaries.program("pg_ctl"), "-D", self.mark.folder, *arguments])
+    def _pg_ctl(self, *arguments: str, inherit: Sequence[int] = ()) -> subprocess.CompletedProcess[str]:
+        command: list[str | Path] = [self.binaries.program("pg_ctl"), "-D", self.mark.folder, *arguments]
+        return run_as(self.mark.user, command, inherit=inherit)
 
-    def _last_words(self) -> str:
-        logs = sorted((self.mark.folder / "log").glob("*.log"), key=lambda path: path.stat().st_mtime)
-        words = [
-            path.read_text(errors="replace")[-800:].strip()
-            for path in (self.mark.folder / "startup.log", *logs[-1:])
-            if path.exists()
-        ]
-        return " ".join(" ".join(words).split())
+    def _last_words(self, since: float) -> str:
+        """Return the last lines that a server wrote to its logs since a moment (seconds of the wall clock)."""
+        startup, logs = self.mark.folder / "startup.log", (self.mark.folder / "log").glob("*.log")
+        recent = [path for path in (startup, *logs) if path.exists() and path.stat().st_mtime >= since]
+        return " ".join(line for path in recent for line in path.read_text(errors="replace").splitlines()[-5:])
 
 
 def prepare(data_dir: Path, *, os_user: str | None, binaries: Path | None, settings: Mapping[str, str]) -> Server:
-    """Find the user and the binaries for the cluster in `data_dir`, and make the cluster if there is none; to be called while `deciding`.
+    """Find the user and the binaries for the cluster in `data_dir`, and make the cluster if there is none.
+
+    To be called while `locks.deciding`.
 
     Raises: EmbeddedPostgresError, of every code that `accounts`, `binaries` and `cluster` name, and
     `data_dir_unreachable`, `data_dir_not_ours`.
@@ -199,9 +219,8 @@ def prepare(data_dir: Path, *, os_user: str | None, binaries: Path | None, setti
     if blocked is not None:
         raise EmbeddedPostgresError(
             "data_dir_unreachable",
-            f"The database runs as the user {user.name}, who may not enter {blocked}: let others through (chmod "
-            f"o+x {blocked}), or put "
-            "the data elsewhere with CONSENTRY_DATA_DIR.",
+            f"The database runs as the user {user.name}, who may not enter {blocked}: let others through "
+            f"(chmod o+x {blocked}), or put the data elsewhere with CONSENTRY_DATA_DIR.",
         )
     found = find_binaries(data_dir, cluster_major=major, explicit=binaries)
     found = reachable_binaries(found, user, data_dir=data_dir)
@@ -212,7 +231,7 @@ def prepare(data_dir: Path, *, os_user: str | None, binaries: Path | None, setti
             "data_dir_not_ours",
             f"The database in {folder} belongs to another user than {user.name}: run this as that user, or as root.",
         )
-    return Server(ClusterMark(folder, sockets.short_name(folder), user), found, settings)
+    return Server(data_dir, ClusterMark(folder, sockets.short_name(folder), user), found, settings)
 
 
 def _pid_file(cluster: Path) -> PidFile | None:

@@ -3,6 +3,7 @@
 Owns where it is and whether it can be trusted; who connects is left to pg_hba.conf, which `cluster` writes.
 """
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -11,8 +12,8 @@ from pathlib import Path
 from consentry.store.embedded.accounts import OsUser
 from consentry.store.embedded.errors import EmbeddedPostgresError
 
-# Not XDG_RUNTIME_DIR: that one vanishes when its user logs out, and is another one for processes started by cron or
-sudo._PARENT = Path("/tmp")  # noqa: S108 - made 0700 and checked below
+# Not XDG_RUNTIME_DIR: that one vanishes when its user logs out, and cron and sudo have another.
+_PARENT = Path("/tmp")  # noqa: S108 - the folder in it is made 0700 and checked
 
 
 def short_name(cluster: Path) -> str:
@@ -31,10 +32,8 @@ def prepare_socket_folder(folder: Path, user: OsUser) -> None:
     Raises: EmbeddedPostgresError `socket_folder_unsafe`.
     """
     root = os.geteuid() == 0
-    try:
+    with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-    except FileExistsError:
-        pass
     about = folder.lstat()
     if root and stat.S_ISDIR(about.st_mode) and about.st_uid == 0:  # made just now, or by one killed at this point
         os.chown(folder, user.uid, user.gid, follow_symlinks=False)
@@ -56,6 +55,6 @@ def check_socket_folder(folder: Path, user: OsUser) -> None:
     if not stat.S_ISDIR(about.st_mode) or about.st_uid != user.uid or about.st_mode & 0o077:
         raise EmbeddedPostgresError(
             "socket_folder_unsafe",
-            f"{folder} is there already and is not a private folder of {user.name}: somebody else made it; find "
-            "out who, and remove it.",
+            f"{folder} is there already and is not a private folder of {user.name}: find out who made it, "
+            "and remove it.",
         )

@@ -17,7 +17,7 @@ create function consentry.now() returns timestamptz
 comment on function consentry.now() is 'The only clock of the product.';
 
 create function consentry.milliseconds(at timestamptz) returns bigint
-    language sql immutable parallel safe
+    language sql stable parallel safe
     as $$ select (extract(epoch from at) * 1000)::bigint $$;
 
 create function consentry.time_ordered_id(at timestamptz) returns uuid
@@ -32,7 +32,7 @@ create function consentry.time_ordered_id(at timestamptz) returns uuid
 comment on function consentry.time_ordered_id(timestamptz) is 'A new UUID version 7 for this moment.';
 
 create function consentry.first_id_at(at timestamptz) returns uuid
-    language sql immutable parallel safe
+    language sql stable parallel safe
     as $$ select (lpad(to_hex(consentry.milliseconds(at)), 12, '0') || '00000000000000000000')::uuid $$;
 
 comment on function consentry.first_id_at(timestamptz) is 'The smallest time-ordered id of this moment: a bound for ranges.';
@@ -374,13 +374,27 @@ create function consentry.institution_ids() returns table (institution_id intege
     language sql stable security definer set search_path = pg_catalog, pg_temp
     as $$ select institution_id, public_id from consentry.institutions order by institution_id $$;
 
-create function consentry.institutions_of_clients(client_ids text[]) returns setof integer
-    language sql stable security definer set search_path = pg_catalog, pg_temp
-    as $$ select distinct institution_id from consentry.credentials where client_id = any (client_ids) $$;
+-- Asked at each request, so in plpgsql, which keeps its plans; every name is qualified, so that no search path matters.
 
-create function consentry.owners_of_hosts(hosts text[]) returns table (host text, institution_id integer)
-    language sql stable security definer set search_path = pg_catalog, pg_temp
-    as $$ select host, institution_id from consentry.institutions where host = any (hosts) $$;
+create function consentry.institutions_of_clients(client_ids text[]) returns integer[]
+    language plpgsql stable security definer
+    as $$
+begin
+    return array(select distinct c.institution_id from consentry.credentials c where c.client_id operator(pg_catalog.=) any (client_ids));
+end $$;
+
+create function consentry.owners_of_hosts(hosts text[]) returns integer[]
+    language plpgsql stable security definer
+    as $$
+begin
+    return array(
+        select i.institution_id
+        from pg_catalog.unnest(hosts) with ordinality as asked (host, number)
+        left join consentry.institutions i on i.host operator(pg_catalog.=) asked.host
+        order by asked.number);
+end $$;
+comment on function consentry.owners_of_hosts(text[]) is
+    'Which institution each host name belongs to, in the order asked; null: to none.';
 
 create function consentry.signing_key_by_kid(wanted text)
     returns table (institution_id integer, public_id text, sealed_key bytea, sealed_under text, retired_at timestamptz)

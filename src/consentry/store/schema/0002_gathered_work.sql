@@ -6,16 +6,19 @@
 -- ends them holds it alone, so that nothing decided on a dead secret or token commits after its death was answered.
 
 create function consentry.enter(institution_ids integer[]) returns void
-    language sql volatile
-    as $$ select set_config('consentry.institutions', institution_ids::text, true) $$;
+    language plpgsql volatile
+    as $$
+begin
+    perform set_config('consentry.institutions', institution_ids::text, true);
+end $$;
 
-create function consentry.rely_on_institutions(institution_ids integer[]) returns void
-    language sql volatile
-    as $$ select pg_advisory_xact_lock_shared(1, id) from (select distinct unnest(institution_ids) as id order by 1) as ids $$;
-
-create function consentry.rely_on_tokens(jtis uuid[]) returns void
-    language sql volatile
-    as $$ select pg_advisory_xact_lock_shared(2, id) from (select distinct hashtext(unnest(jtis)::text) as id order by 1) as ids $$;
+create function consentry.rely_on(institution_ids integer[], jtis uuid[]) returns void
+    language plpgsql volatile
+    as $$
+begin
+    perform pg_advisory_xact_lock_shared(1, id) from (select distinct unnest(institution_ids) as id order by 1) as ids;
+    perform pg_advisory_xact_lock_shared(2, id) from (select distinct hashtext(jti::text) as id from unnest(jtis) as jti order by 1) as ids;
+end $$;
 
 create function consentry.end_secrets_of(institution_id integer) returns void
     language sql volatile
@@ -37,43 +40,38 @@ create function consentry.issue_tokens(
 #variable_conflict use_column
 declare
     moment constant timestamptz := consentry.now();
-    concerned constant integer[] := array(select consentry.institutions_of_clients(client_ids));
+    expiry constant timestamptz := date_trunc('second', moment) + lifetime;
+    concerned constant integer[] := consentry.institutions_of_clients(client_ids);
 begin
-    perform consentry.enter(concerned);
-    perform consentry.rely_on_institutions(concerned);
+    perform set_config('consentry.institutions', concerned::text, true);
+    perform consentry.rely_on(concerned, '{}');
     return query
-        with asked as (
-            select * from unnest(numbers, client_ids, hosts, macs, customer_ids, sources, request_ids)
-                as a (number, client_id, host, mac, customer_id, source, request_id)
-        ), known as materialized (
+        with known as materialized (
             select a.number, a.client_id, a.customer_id, a.source, a.request_id,
                    i.institution_id, i.public_id, s.name as credential, s.number as secret_number, s.pepper_id,
                    coalesce(s.last_used_at < moment - interval '1 minute', true) as use_to_mark,
-                   k.kid, consentry.time_ordered_id(moment) as jti
-            from asked a
+                   (select k.kid from consentry.signing_keys k
+                    where k.institution_id = c.institution_id and k.retired_at is null
+                    order by k.created_at desc limit 1) as kid,
+                   consentry.time_ordered_id(moment) as jti
+            from unnest(numbers, client_ids, consentry.owners_of_hosts(hosts), macs, customer_ids, sources, request_ids)
+                as a (number, client_id, host_owner, mac, customer_id, source, request_id)
             join consentry.credentials c on c.client_id = a.client_id
             join consentry.credential_secrets s
               on s.institution_id = c.institution_id and s.name = c.name and s.mac = a.mac
              and (s.expires_at is null or s.expires_at > moment)
             join consentry.institutions i on i.institution_id = c.institution_id and i.status = 'enabled'
-            cross join lateral (
-                select kid from consentry.signing_keys k
-                where k.institution_id = c.institution_id and k.retired_at is null
-                order by k.created_at desc limit 1) as k
-            where not exists (select from consentry.owners_of_hosts(hosts) o
-                              where o.host = a.host and o.institution_id <> c.institution_id)
+            where coalesce(a.host_owner, c.institution_id) = c.institution_id
         ), written as (
             insert into consentry.tokens (institution_id, jti, customer_id, client_id, secret_number,
                                           issued_at, expires_at, source, request_id)
-            select institution_id, jti, customer_id, client_id, secret_number,
-                   moment, date_trunc('second', moment) + lifetime, source, request_id
+            select institution_id, jti, customer_id, client_id, secret_number, moment, expiry, source, request_id
             from known
             order by jti
-            returning jti
         )
-        select known.number, known.institution_id, known.public_id, known.credential, known.secret_number,
-               known.pepper_id, known.use_to_mark, known.kid, known.jti, moment, date_trunc('second', moment) + lifetime
-        from known;
+        select k.number, k.institution_id, k.public_id, k.credential, k.secret_number,
+               k.pepper_id, k.use_to_mark, k.kid, k.jti, moment, expiry
+        from known k;
 end $$;
 
 create function consentry.live_tokens(institution_ids integer[], hosts text[], jtis uuid[], customer_ids text[])
@@ -83,18 +81,19 @@ create function consentry.live_tokens(institution_ids integer[], hosts text[], j
 #variable_conflict use_column
 declare
     moment constant timestamptz := consentry.now();
-    oldest constant uuid := consentry.first_id_at(consentry.now() - interval '1 hour');
+    -- No live token is older or newer: other weeks' partitions are not even opened.
+    oldest constant uuid := consentry.first_id_at(moment - interval '1 hour');
+    newest constant uuid := consentry.first_id_at(moment + interval '1 hour');
 begin
     return query
         select q.number::integer, q.institution_id, q.customer_id
-        from unnest(institution_ids, hosts, jtis, customer_ids) with ordinality
-            as q (institution_id, host, jti, customer_id, number)
-        join consentry.tokens t on t.institution_id = q.institution_id and t.jti = q.jti and t.jti >= oldest
+        from unnest(institution_ids, consentry.owners_of_hosts(hosts), jtis, customer_ids) with ordinality
+            as q (institution_id, host_owner, jti, customer_id, number)
+        join consentry.tokens t on t.institution_id = q.institution_id and t.jti = q.jti and t.jti between oldest and newest
         join consentry.institutions i on i.institution_id = q.institution_id
         where t.customer_id = q.customer_id and t.expires_at > moment and t.spent_at is null and t.revoked_at is null
           and i.status = 'enabled' and t.issued_at >= i.tokens_valid_after
-          and not exists (select from consentry.owners_of_hosts(hosts) o
-                          where o.host = q.host and o.institution_id <> q.institution_id);
+          and coalesce(q.host_owner, q.institution_id) = q.institution_id;
 end $$;
 comment on function consentry.live_tokens(integer[], text[], uuid[], text[]) is
     'Which of the asked tokens (numbered from 1) are live at this moment and good for that customer and host.';
@@ -108,15 +107,20 @@ create type consentry.consent_row as (
     revoked_at timestamptz, revoked_by text, revocation_reason text, auto_share boolean, shared_accounts text,
     data_clusters text, last_accessed timestamptz, read_only boolean, version integer, moment timestamptz);
 
-create function consentry.read_consents(institution_ids integer[], hosts text[], jtis uuid[], customer_ids text[])
+create function consentry.read_consents(
+    visible integer[], institution_ids integer[], hosts text[], jtis uuid[], customer_ids text[])
     returns setof consentry.consent_row
     language plpgsql volatile
     as $$
 begin
-    perform consentry.enter(institution_ids);
+    perform set_config('consentry.institutions', visible::text, true);
     return query
         with live as materialized (
             select * from consentry.live_tokens(institution_ids, hosts, jtis, customer_ids)
+        ), given as materialized (
+            select l.number, c.*
+            from live l
+            join consentry.consents c on c.institution_id = l.institution_id and c.customer_id = l.customer_id
         )
         select l.number, k.accounts::text, k.version,
                null::text, null::text, null::text, null::text, null::text,
@@ -126,29 +130,27 @@ begin
         from live l
         left join consentry.customers k on k.institution_id = l.institution_id and k.customer_id = l.customer_id
         union all
-        select l.number, null, null,
-               c.consent_id, c.application_id, a.name, a.icon_url, m.name,
-               c.created_at, c.consented_on, c.expires_at, c.paused_at,
-               c.revoked_at, c.revoked_by, c.revocation_reason, c.auto_share, c.shared_accounts::text,
-               c.data_clusters::text, c.last_accessed, c.read_only, c.version, null
-        from live l
-        join consentry.consents c on c.institution_id = l.institution_id and c.customer_id = l.customer_id
-        join consentry.applications a on a.institution_id = c.institution_id and a.application_id = c.application_id
+        select g.number, null, null,
+               g.consent_id, g.application_id, a.name, a.icon_url, m.name,
+               g.created_at, g.consented_on, g.expires_at, g.paused_at,
+               g.revoked_at, g.revoked_by, g.revocation_reason, g.auto_share, g.shared_accounts::text,
+               g.data_clusters::text, g.last_accessed, g.read_only, g.version, null
+        from given g
+        join consentry.applications a on a.institution_id = g.institution_id and a.application_id = g.application_id
         left join consentry.intermediaries m
           on m.institution_id = a.institution_id and m.intermediary_id = a.intermediary_id;
 end $$;
-comment on function consentry.read_consents(integer[], text[], uuid[], text[]) is
+comment on function consentry.read_consents(integer[], integer[], text[], uuid[], text[]) is
     'For each live token one row with the customer''s accounts, then one row a consent of that customer.';
 
 create function consentry.lock_consents(
-    institution_ids integer[], hosts text[], jtis uuid[], customer_ids text[], consent_ids text[])
+    visible integer[], institution_ids integer[], hosts text[], jtis uuid[], customer_ids text[], consent_ids text[])
     returns setof consentry.consent_row
     language plpgsql volatile
     as $$
 begin
-    perform consentry.enter(institution_ids);
-    perform consentry.rely_on_institutions(institution_ids);
-    perform consentry.rely_on_tokens(jtis);
+    perform set_config('consentry.institutions', visible::text, true);
+    perform consentry.rely_on(visible, jtis);
     perform from (
         select from consentry.consents c
         join unnest(institution_ids, customer_ids, consent_ids) as q (institution_id, customer_id, consent_id)
@@ -158,23 +160,26 @@ begin
     return query
         with live as materialized (
             select * from consentry.live_tokens(institution_ids, hosts, jtis, customer_ids)
+        ), given as materialized (
+            select l.number, c.*
+            from live l
+            join consentry.consents c
+              on c.institution_id = l.institution_id and c.customer_id = l.customer_id and c.consent_id = consent_ids[l.number]
         )
         select l.number, k.accounts::text, k.version,
-               c.consent_id, c.application_id, a.name, a.icon_url, m.name,
-               c.created_at, c.consented_on, c.expires_at, c.paused_at,
-               c.revoked_at, c.revoked_by, c.revocation_reason, c.auto_share, c.shared_accounts::text,
-               c.data_clusters::text, c.last_accessed, c.read_only, c.version, consentry.now()
+               g.consent_id, g.application_id, a.name, a.icon_url, m.name,
+               g.created_at, g.consented_on, g.expires_at, g.paused_at,
+               g.revoked_at, g.revoked_by, g.revocation_reason, g.auto_share, g.shared_accounts::text,
+               g.data_clusters::text, g.last_accessed, g.read_only, g.version, consentry.now()
         from live l
         left join consentry.customers k on k.institution_id = l.institution_id and k.customer_id = l.customer_id
-        left join consentry.consents c
-          on c.institution_id = l.institution_id and c.customer_id = l.customer_id and c.consent_id = consent_ids[l.number]
-        left join consentry.applications a on a.institution_id = c.institution_id and a.application_id = c.application_id
+        left join given g on g.number = l.number
+        left join consentry.applications a on a.institution_id = g.institution_id and a.application_id = g.application_id
         left join consentry.intermediaries m
           on m.institution_id = a.institution_id and m.intermediary_id = a.intermediary_id;
 end $$;
-comment on function consentry.lock_consents(integer[], text[], uuid[], text[], text[]) is
+comment on function consentry.lock_consents(integer[], integer[], text[], uuid[], text[], text[]) is
     'For each live token one row: the customer''s accounts and the consent asked for, locked, or nulls where it is not theirs.';
-
 create function consentry.write_changes(
     institution_ids integer[], consent_ids text[], versions integer[], times timestamptz[], kinds text[],
     customer_ids text[], application_ids text[],

@@ -6,7 +6,7 @@ from consentry.domain.credential import Secret
 from consentry.domain.refusal import InvalidClient
 from consentry.store import credentials
 from consentry.usecases.services import Services
-from consentry.usecases.token.issue import PresentedCredentials, remember_failure
+from consentry.usecases.token.issue import PresentedCredentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +20,15 @@ class AuthenticatedClient:
 
 
 async def authenticate(services: Services, presented: PresentedCredentials) -> AuthenticatedClient:
-    """Check credentials; the use of the secret, or the failed attempt, is remembered.
+    """Check credentials; the use of the secret is remembered.
 
     Raises:
-        InvalidClient: unknown client, wrong or dead secret, disabled institution or another institution's host, all alike.
+        InvalidClient: unknown client, wrong or dead secret, disabled institution or another institution's host, all
+            alike; the caller remembers the attempt before it answers.
         TemporarilyUnavailable: the store can't be reached or can't write.
     """
     client = await _find(services, presented) if presented.are_possible else None
     if client is None:
-        if presented.are_possible:
-            await remember_failure(services, presented)
         raise InvalidClient
     return client
 

@@ -1,6 +1,6 @@
 """Issue a token: the institution's server asks for one customer's."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from consentry import jose
@@ -21,13 +21,8 @@ class PresentedCredentials:
     client_id: str
     client_secret: str = field(repr=False)
     host: str | None
-    source: str | None
+    source: str
     request_id: str
-    remember_failure: bool = True
-
-    def unremembered(self) -> "PresentedCredentials":
-        """Give the same credentials for an attempt whose failure is not to be written down: there were too many."""
-        return replace(self, remember_failure=False)
 
     def macs(self, peppers: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """Compute the keyed hash of the secret under each pepper that may have been used."""
@@ -59,7 +54,7 @@ async def issue_token(services: Services, presented: PresentedCredentials, *, cu
     tells nobody who is a customer.
 
     Raises:
-        InvalidClient: the credentials are not live; the attempt is remembered first.
+        InvalidClient: the credentials are not live; the caller remembers the attempt before it answers.
         TemporarilyUnavailable: the store can't be reached or can't write.
     """
     if not presented.are_possible:
@@ -72,11 +67,7 @@ async def issue_token(services: Services, presented: PresentedCredentials, *, cu
         source=presented.source,
         request_id=presented.request_id,
     )
-    try:
-        issued = await services.issuer.issue(order)
-    except InvalidClient:
-        await remember_failure(services, presented)
-        raise
+    issued = await services.issuer.issue(order)
     if issued.use_to_mark:
         await _mark_use(services, presented, issued)
     signing_key = await services.signing_keys.get(issued.kid)
@@ -91,14 +82,6 @@ async def issue_token(services: Services, presented: PresentedCredentials, *, cu
         access_token=jose.sign(claims, kid=issued.kid, key=signing_key.key),
         expires_in=int(TOKEN_LIFETIME.total_seconds()),
     )
-
-
-async def remember_failure(services: Services, presented: PresentedCredentials) -> None:
-    """Write a failed sign-in down, in a transaction of its own, before it is answered."""
-    if presented.remember_failure:
-        await services.failed_sign_ins.record(
-            client_id=presented.client_id, source=presented.source, request_id=presented.request_id
-        )
 
 
 async def _mark_use(services: Services, presented: PresentedCredentials, issued: IssuedToken) -> None:

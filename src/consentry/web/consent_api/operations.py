@@ -3,9 +3,12 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
+from typing import TypeVar
 
 from consentry.domain.actor import Actor, ActorKind
 from consentry.domain.consent import CustomerConsents
+from consentry.domain.refusal import InvalidClient
 from consentry.store.consents import Subject
 from consentry.usecases.consent.changes import ChangeRequest, ShownConsent
 from consentry.usecases.consent.get import get_consent
@@ -13,6 +16,7 @@ from consentry.usecases.consent.share_account import share_account
 from consentry.usecases.consent.share_new_accounts import share_new_accounts
 from consentry.usecases.consent.stop_sharing import stop_sharing
 from consentry.usecases.credentials.authenticate import authenticate
+from consentry.usecases.credentials.remember_failed_sign_in import remember_failed_sign_in
 from consentry.usecases.credentials.rotate import rotate_credentials
 from consentry.usecases.services import Services
 from consentry.usecases.token.issue import PresentedCredentials, issue_token
@@ -22,6 +26,8 @@ from consentry.web.asgi import Receive
 from consentry.web.consent_api import answers, requests
 from consentry.web.consent_api.requests import RequestHeaders
 from consentry.web.safety.admission import Admission
+
+Result = TypeVar("Result")
 
 
 class Operation(StrEnum):
@@ -88,22 +94,19 @@ class Operations:
     async def _request_token(self, request: Request) -> Answer:
         presented = self._presented(request)
         customer_id = requests.customer_of_token_request(await requests.read_body(request.receive, request.headers))
-        with self._admission.sign_in(presented) as counted:
-            token = await issue_token(self._services, counted, customer_id=customer_id)
+        token = await self._signed_in(presented, partial(issue_token, customer_id=customer_id))
         return Answer(answers.token_body(token))
 
     async def _revoke_token(self, request: Request) -> Answer:
         presented = self._presented(request)
-        with self._admission.sign_in(presented) as counted:
-            revoked = await revoke_token(self._services, counted, token=request.token)
+        revoked = await self._signed_in(presented, partial(revoke_token, token=request.token))
         return Answer(answers.revoked_token_body(revoked, request.token))
 
     async def _rotate_credentials(self, request: Request) -> Answer:
         presented = self._presented(request)
         body = await requests.read_body(request.receive, request.headers)
         requests.check_rotation_request(body)
-        with self._admission.sign_in(presented) as counted:
-            client = await authenticate(self._services, counted)
+        client = await self._signed_in(presented, authenticate)
         actor = Actor(ActorKind.INSTITUTION, client.client_id, request.source, request.request_id)
         shown = await rotate_credentials(self._services, client.institution_id, actor=actor, presented=client.secret)
         return Answer(answers.credentials_body(shown))
@@ -143,6 +146,20 @@ class Operations:
             source=request.source,
             request_id=request.request_id,
         )
+
+    async def _signed_in(
+        self, presented: PresentedCredentials, use_case: Callable[[Services, PresentedCredentials], Awaitable[Result]]
+    ) -> Result:
+        """Do what checks credentials, within the limits; a failure is counted, and remembered before it is answered."""
+        self._admission.check_client(presented.client_id)
+        try:
+            result = await use_case(self._services, presented)
+        except InvalidClient:
+            self._admission.failed_to_sign_in(presented.client_id, presented.source)
+            await remember_failed_sign_in(self._services, presented)
+            raise
+        self._admission.signed_in(presented.client_id)
+        return result
 
     async def _subject(self, request: Request) -> Subject:
         token = requests.bearer_token(request.headers.authorization)

@@ -27,6 +27,7 @@ HEADERS = {
 }
 ASSETS = {
     "reference.css": "text/css; charset=utf-8",
+    "operation.css": "text/css; charset=utf-8",
     "code.css": "text/css; charset=utf-8",
     "print.css": "text/css; charset=utf-8",
     "reference.js": "text/javascript; charset=utf-8",

@@ -16,7 +16,6 @@ from consentry.web.openapi import prose, reference, snippets
 from consentry.web.openapi.members import Member, consent_members, link_of, members, parameter_members
 from consentry.web.openapi.reference import Answer, Media, Operation, Reference, Tag
 
-KEPT_PAGES = 4
 TELLING_HEADERS = ("WWW-Authenticate", "Retry-After", "Allow")
 
 
@@ -88,26 +87,26 @@ class Group:
     entries: tuple[Entry, ...]
 
 
-@lru_cache(maxsize=KEPT_PAGES)
 def page(*, base: str, assets: tuple[tuple[str, str], ...]) -> bytes:
     """Make the page for one address of the API; `assets` says where each of its files is."""
+    return _page(assets).replace(reference.EXAMPLE_BASE, base).encode()
+
+
+@lru_cache(maxsize=1)
+def _page(assets: tuple[tuple[str, str], ...]) -> str:
     document = reference.load()
     (_, introduction), *chapters = prose.chapters(document.info.description)
-    html = (
-        _environment()
-        .get_template("reference.html")
-        .render(
-            info=document.info,
-            introduction=_text(introduction),
-            chapters=[Chapter(anchor=anchor_of(title), title=title, body=_text(body)) for title, body in chapters],
-            groups=[_group(document, tag) for tag in document.tags],
-            objects=_objects(document),
-            usual=usual_refusals(document.operations),
-            base=base,
-            assets=dict(assets),
-        )
+    template = _environment().get_template("reference.html")
+    return template.render(
+        info=document.info,
+        introduction=_text(introduction),
+        chapters=[Chapter(anchor=anchor_of(title), title=title, body=_text(body)) for title, body in chapters],
+        groups=[_group(document, tag) for tag in document.tags],
+        objects=_objects(document),
+        usual=usual_refusals(document.operations),
+        base=reference.EXAMPLE_BASE,
+        assets=dict(assets),
     )
-    return html.replace(reference.EXAMPLE_BASE, base).encode()
 
 
 def usual_refusals(operations: Iterable[Operation]) -> tuple[Refusal, ...]:

@@ -4,12 +4,8 @@ A sign-in with the right secret is never refused for what others tried: failures
 count is asked only when a secret was wrong.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from consentry.config import Limits
-from consentry.domain.refusal import InvalidClient, RateLimited, TemporarilyUnavailable
-from consentry.usecases.token.issue import PresentedCredentials
+from consentry.domain.refusal import RateLimited, TemporarilyUnavailable
 from consentry.web.safety.limits import Rate, SharedLimits
 
 
@@ -50,26 +46,24 @@ class Admission:
         if wait := self._shared.take(f"institution {institution_id}", self._institution_rate):
             raise RateLimited(wait)
 
-    @contextmanager
-    def sign_in(self, presented: PresentedCredentials) -> Iterator[PresentedCredentials]:
-        """Count a sign-in with credentials; what is done within tells by InvalidClient that it failed.
-
-        Gives the credentials, marked so that a failure beyond the limit is no longer remembered one by one.
+    def check_client(self, client_id: str) -> None:
+        """Check that a client's credentials have not been used too often; wrong ones count elsewhere, so nobody can use them up.
 
         Raises:
-            RateLimited: instead of InvalidClient, after too many failures with this client id from this source, or when the right
-                credentials are used too often.
+            RateLimited: they have.
         """
-        client = f"client {presented.client_id}"
-        if wait := self._shared.look(client, self._institution_rate):
+        if wait := self._shared.look(f"client {client_id}", self._institution_rate):
             raise RateLimited(wait)
-        failures = f"failures {presented.source} {presented.client_id}"
-        wait = self._shared.look(failures, self._failure_rate)
-        try:
-            yield presented.unremembered() if wait else presented
-        except InvalidClient:
-            if wait:
-                raise RateLimited(wait) from None
-            self._shared.take(failures, self._failure_rate)
-            raise
-        self._shared.take(client, self._institution_rate)
+
+    def signed_in(self, client_id: str) -> None:
+        """Count a request whose credentials were right."""
+        self._shared.take(f"client {client_id}", self._institution_rate)
+
+    def failed_to_sign_in(self, client_id: str, source: str) -> None:
+        """Count a request whose credentials were wrong.
+
+        Raises:
+            RateLimited: this source has been wrong about this client id too often; such failures need not be remembered one by one.
+        """
+        if wait := self._shared.take(f"failures {source} {client_id[:64]}", self._failure_rate):
+            raise RateLimited(wait)
