@@ -1,7 +1,7 @@
 """Fixtures of the whole suite: one real PostgreSQL, a database of its own for each test, and real services on it.
 
-The server is the product's embedded one, in a temporary folder. Databases are cloned from a migrated template. A `Service` is
-`consentry serve` in processes of its own, as operators run it.
+The server is the product's embedded one, in a temporary folder. Databases are cloned from a migrated template. A
+`Service` is `consentry serve` in processes of its own, as operators run it.
 """
 
 import asyncio

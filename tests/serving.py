@@ -44,7 +44,7 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 def start_service(settings: Mapping[str, str]) -> Service:
     """Start a service and wait until it says that it is ready."""
-    log = tempfile.TemporaryFile("w+")
+    log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - it lives as long as the service
     process = subprocess.Popen(
         [sys.executable, "-m", "consentry", "serve", "--json"],
         env=environment(settings),

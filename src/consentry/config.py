@@ -1,7 +1,7 @@
 """The settings: read from the environment once, checked whole, then frozen.
 
-Everything has a default that is safe; a value that can't be used refuses the start with a sentence that names the variable. What
-the settings are used for is decided by wiring.py and the command line.
+Everything has a default that is safe; a value that can't be used refuses the start with a sentence that names the
+variable. What the settings are used for is decided by wiring.py and the command line.
 """
 
 import os

@@ -1,7 +1,8 @@
 """The one module that writes and reads JWTs.
 
-The token of the Consent Management API is HS256 (RFC 7515, RFC 7519) and is assembled by hand because every request needs it; a
-differential test holds it to joserfc. Which key a `kid` names, and whether the token still lives, is asked of the store.
+The token of the Consent Management API is HS256 (RFC 7515, RFC 7519) and is assembled by hand because every request
+needs it; a differential test holds it to joserfc. Which key a `kid` names, and whether the token still lives, is asked
+of the store.
 """
 
 import hashlib
@@ -87,7 +88,12 @@ class UnverifiedToken:
         if claims.type_ != "Institution" or claims.id_ != institution:
             raise InvalidToken
         customer_id = claims.scopes.get(MODIFY_CONSENT)
-        if claims.name != TOKEN_TYPE or len(claims.scopes) != 1 or customer_id is None or not is_customer_id(customer_id):
+        if (
+            claims.name != TOKEN_TYPE
+            or len(claims.scopes) != 1
+            or customer_id is None
+            or not is_customer_id(customer_id)
+        ):
             raise InsufficientScope
         return TokenClaims(
             institution=institution,
@@ -101,8 +107,8 @@ class UnverifiedToken:
 def parse(token: str) -> UnverifiedToken:
     """Read the form of a token without trusting it.
 
-    Sizes are checked before anything is decoded, encodings must be canonical, and a header with any other algorithm or member
-    (`jwk`, `jku`, `x5c`, `crit`, `b64`, ...) is refused (RFC 8725).
+    Sizes are checked before anything is decoded, encodings must be canonical, and a header with any other algorithm or
+    member (`jwk`, `jku`, `x5c`, `crit`, `b64`, ...) is refused (RFC 8725).
 
     Raises:
         InvalidToken: it can't be a token of ours.

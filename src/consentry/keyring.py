@@ -1,7 +1,8 @@
 """The installation's own keys: peppers for secrets and key-encryption keys for what is stored encrypted.
 
-Each has an id, the first of its kind is current, older ones still verify or open. They come from a key file, an environment
-variable or a command (wiring.py and the command line decide which). They are never in the database and never logged.
+Each has an id, the first of its kind is current, older ones still verify or open. They come from a key file, an
+environment variable or a command (wiring.py and the command line decide which). They are never in the database and
+never logged.
 """
 
 import base64
@@ -59,14 +60,18 @@ class Keyring:
         """
         key = self.encryption_keys.get(key_id)
         if key is None:
-            raise KeyringError(f"The key-encryption key {key_id} is missing from the key file; restore it from your vault or backup.")
+            raise KeyringError(
+                f"The key-encryption key {key_id} is missing from the key file; restore it from your vault or backup."
+            )
         try:
             return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], purpose.encode())
         except InvalidTag as error:
-            raise KeyringError(f"A value stored under the key {key_id} can't be opened; the key file is not this database's.") from error
+            raise KeyringError(
+                f"A value stored under the key {key_id} can't be opened; the key file is not this database's."
+            ) from error
 
     def with_new_keys(self) -> "Keyring":
-        """Give a keyring with a new current pepper and key-encryption key; the others stay, for what was made under them."""
+        """Give a keyring with a new current key of each kind; the others stay, for what was made under them."""
         return Keyring(
             peppers={_new_id("pepper"): secrets.token_bytes(_KEY_BYTES), **self.peppers},
             encryption_keys={_new_id("kek"): secrets.token_bytes(_KEY_BYTES), **self.encryption_keys},
@@ -104,7 +109,9 @@ def parse_keyring(text: str) -> Keyring:
         keyring = Keyring(peppers=_decoded(document["peppers"]), encryption_keys=_decoded(document["encryption_keys"]))
     except (ValueError, KeyError, TypeError, AttributeError):
         # The original error may quote the text, which is secret.
-        raise KeyringError("The key file is damaged: restore it from your vault or backup; a new one opens nothing.") from None
+        raise KeyringError(
+            "The key file is damaged: restore it from your vault or backup; a new one opens nothing."
+        ) from None
     if not keyring.peppers or not keyring.encryption_keys:
         raise KeyringError("The key file names no pepper or no encryption key: restore it from your vault or backup.")
     return keyring

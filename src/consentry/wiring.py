@@ -1,5 +1,6 @@
 """The composition root: the only module that knows every layer and puts them together."""
 
+import contextlib
 import secrets
 import subprocess
 from collections.abc import AsyncIterator
@@ -40,16 +41,20 @@ def load_keyring(settings: Settings, *, create: bool = False) -> Keyring:
     if settings.key_command is not None:
         try:
             done = subprocess.run(  # noqa: S602 - the operator's own command, from the settings
-                settings.key_command, shell=True, capture_output=True, text=True, timeout=_KEY_COMMAND_SECONDS, check=True
+                settings.key_command,
+                shell=True,
+                capture_output=True,
+                text=True,
+                timeout=_KEY_COMMAND_SECONDS,
+                check=True,
             )
         except (subprocess.SubprocessError, OSError):
             raise KeyringError("The command in CONSENTRY_KEY_COMMAND failed; run it by hand to see why.") from None
         return parse_keyring(done.stdout)
     if create and not settings.key_file.exists():
-        try:
+        # Where another process makes it at the same moment, its keys are the ones.
+        with contextlib.suppress(FileExistsError):
             write_key_file(settings.key_file, new_keyring(), replace=False)
-        except FileExistsError:
-            pass  # Another process made it at the same moment; its keys are the ones.
     return read_key_file(settings.key_file)
 
 

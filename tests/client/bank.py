@@ -24,7 +24,7 @@ CUSTOMER = "cus:5b81"
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What happens instead of the next answer. Status 0 cuts the connection; `done` means that the work was done first."""
+    """What happens instead of the next answer. Status 0 cuts the connection; with `done` the work is done first."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -189,7 +189,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.connection.shutdown(SHUT_RDWR)
 
-    do_GET = do_PUT = do_POST = do_DELETE = answer
+    do_GET = do_PUT = do_POST = do_DELETE = answer  # noqa: N815 - the names are the standard library's
 
     def say(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response(status)

@@ -1,5 +1,7 @@
 """When the client repeats a request and how long it waits, without a wire and without waiting."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,12 +24,10 @@ def later(**headers: str) -> HttpAnswer:
 def waits(*outcomes: Outcome, policy: RetryPolicy | None = None, chance: float = 0.0) -> list[float]:
     """Play the outcomes to an exchange; return how long it waited before each request."""
     conversation = exchange(REQUEST, policy=policy or RetryPolicy(), chance=lambda: chance)
-    waited = [next(conversation).after]
-    try:
-        for outcome in outcomes:
-            waited.append(conversation.send(outcome).after)
-    except (StopIteration, ConsentryError):
-        pass
+    waited, coming = [next(conversation).after], iter(outcomes)
+    with suppress(StopIteration, ConsentryError):
+        while True:
+            waited.append(conversation.send(next(coming)).after)
     return waited
 
 

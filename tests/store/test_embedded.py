@@ -137,13 +137,23 @@ def test_a_first_start_makes_the_roles_and_the_database_and_prints_nothing(
             assert "CONNECT" in psql(held, held.url("consentry_app", database=closed), "-c", "select 1").stderr
 
 
+SAFE = {
+    "server_encoding": "UTF8",
+    "data_checksums": "on",
+    "fsync": "on",
+    "full_page_writes": "on",
+    "synchronous_commit": "on",
+    "data_sync_retry": "off",
+    "listen_addresses": "",
+    "log_statement": "none",
+    "max_wal_size": "4GB",
+}
+
+
 def test_a_cluster_is_utf_8_with_checksums_and_safe_settings(data_dir: Path) -> None:
     """R119."""
     with start(data_dir) as held:
-        for name, value in {
-            "server_encoding": "UTF8", "data_checksums": "on", "fsync": "on", "full_page_writes": "on", "synchronous_commit": "on",
-            "data_sync_retry": "off", "listen_addresses": "", "log_statement": "none", "max_wal_size": "4GB",
-        }.items():  # fmt: skip
+        for name, value in SAFE.items():
             assert ask(held, f"show {name}") == value
         assert ask(held, "select upper('ä'), 'Z' < 'a'") == "Ä|t"
 
@@ -452,7 +462,7 @@ def test_secrets_in_failed_statements_stay_out_of_the_log(data_dir: Path) -> Non
     assert "c4n4ry" not in logs
 
 
-# ------------------------------------------------------------------------------------------------ folders, programs, settings
+# ------------------------------------------------------------------------------------- folders, programs, settings
 
 
 def test_a_folder_that_the_server_cannot_enter_is_named(data_dir: Path) -> None:

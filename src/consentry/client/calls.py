@@ -85,9 +85,9 @@ def consent_list(root: str, token: str) -> HttpRequest:
     return _request("GET", f"{root}/consent_management", f"Bearer {token}")
 
 
-def one_consent(root: str, token: str, consent_id: str) -> HttpRequest:
-    """Ask for one consent."""
-    return _request("GET", f"{root}/consent_management/{segment(consent_id)}", f"Bearer {token}")
+def one_consent(root: str, token: str, path: str) -> HttpRequest:
+    """Ask for one consent; `path` is its id, encoded."""
+    return _request("GET", f"{root}/consent_management/{path}", f"Bearer {token}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

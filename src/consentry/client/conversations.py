@@ -77,7 +77,8 @@ class Customer:
 
     def get(self, consent_id: str) -> Conversation[Consent]:
         """Ask for one consent."""
-        answer = yield from self._ask(lambda token: calls.one_consent(self.institution.root, token, consent_id))
+        path = calls.segment(consent_id)
+        answer = yield from self._ask(lambda token: calls.one_consent(self.institution.root, token, path))
         return calls.read_consent(answer)
 
     def share_account(self, consent_id: str, account_id: str, if_match: str | None) -> Conversation[Consent]:

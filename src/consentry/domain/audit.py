@@ -1,7 +1,7 @@
 """Audit entries: who did what, when, from where, with which outcome, and the chain that seals them.
 
-An entry is written in the transaction of what it tells of. The chain is made afterwards by the sealer; its hash is defined here so
-that anybody can check an export offline.
+An entry is written in the transaction of what it tells of. The chain is made afterwards by the sealer; its hash is
+defined here so that anybody can check an export offline.
 """
 
 import hashlib

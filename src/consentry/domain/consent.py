@@ -1,7 +1,7 @@
 """Consents: what a customer lets an app receive, and every change the customer may make to it.
 
-A change is a function from a consent to a changed one, or to None when it already is as asked. Who may ask is decided by
-the token; writing the change, its history, its audit entry and its event is one transaction of the store.
+A change is a function from a consent to a changed one, or to None when it already is as asked. Who may ask is decided
+by the token; writing the change, its history, its audit entry and its event is one transaction of the store.
 """
 
 from collections.abc import Callable, Iterable
@@ -78,7 +78,7 @@ class Consent:
         return self.revoked_at is not None or (self.expires_at is not None and self.expires_at <= now)
 
     def etag(self, accounts: CustomerAccounts) -> str:
-        """Give the entity tag (RFC 9110, section 8.8.3): it changes with the consent and the accounts, not with reads."""
+        """Give the entity tag (RFC 9110, section 8.8.3); it changes with consent and accounts, not with reads."""
         return f'"{self.version}.{accounts.version}"'
 
 

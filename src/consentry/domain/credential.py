@@ -1,7 +1,8 @@
 """Secrets and credentials: their form, what is stored of them, and which secret may do what.
 
-A secret is `cns_secret_`, 28 random base62 characters (166 bits) and a base62 CRC-32 of six, so that a scanner finds a leaked one
-offline. It is stored as HMAC-SHA-256 under a pepper that is not in the database. Where peppers come from is keyring.py's business.
+A secret is `cns_secret_`, 28 random base62 characters (166 bits) and a base62 CRC-32 of six, so that a scanner finds a
+leaked one offline. It is stored as HMAC-SHA-256 under a pepper that is not in the database. Where peppers come from is
+keyring.py's business.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from consentry.domain.refusal import InvalidClient, SupersededSecret
 
 CREDENTIAL_NAME: Final = "consent_management"
 SECRET_PREFIX: Final = "cns_secret_"  # noqa: S105 - the public prefix of secrets, not one of them
-SECRET_PATTERN: Final = r"cns_secret_[0-9A-Za-z]{34}"
+SECRET_PATTERN: Final = r"cns_secret_[0-9A-Za-z]{34}"  # noqa: S105 - the form of secrets, for scanners
 _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM_LENGTH: Final = 28
 _CHECKSUM_LENGTH: Final = 6
@@ -73,8 +74,8 @@ def _checksum(body: str) -> str:
 class Secret:
     """What is stored of one secret of a set of credentials; the highest number is the newest.
 
-    `expires_at` None means until it is replaced. `replaces_unused`: made by the previous secret because the answer that carried
-    the newest one was lost.
+    `expires_at` None means until it is replaced. `replaces_unused`: made by the previous secret because the answer that
+    carried the newest one was lost.
     """
 
     number: int
@@ -130,8 +131,9 @@ def rotate(
 ) -> Rotation:
     """Replace the newest secret; the one before lives on for `overlap` (consent-api.md, Rotate credentials).
 
-    `presented` is the secret that asks, None for an operator or an admin. Only the newest rotates, but the previous one may, once,
-    replace a newest one that was never used: the answer that carried it was lost. Its own end then stays as it was.
+    `presented` is the secret that asks, None for an operator or an admin. Only the newest rotates, but the previous one
+    may, once, replace a newest one that was never used: the answer that carried it was lost. Its own end then stays as
+    it was.
 
     Raises:
         InvalidClient: the presented secret is no longer live.

@@ -1,7 +1,7 @@
 """Every reason for which the product says no.
 
-A refusal has a stable code and a sentence that tells the caller what to do. How a surface answers it (an HTTP status, an exit
-code) is decided by that surface, in web/errors.py and cli/.
+A refusal has a stable code and a sentence that tells the caller what to do. How a surface answers it (an HTTP status,
+an exit code) is decided by that surface, in web/errors.py and cli/.
 """
 
 from typing import ClassVar
@@ -147,7 +147,9 @@ class TemporarilyUnavailable(Refusal):
     """The store can't be reached or can't write; what was asked may be repeated."""
 
     code = "temporarily_unavailable"
-    sentence = "The service cannot answer just now; repeat the request after the number of seconds in the Retry-After header."
+    sentence = (
+        "The service cannot answer just now; repeat the request after the number of seconds in the Retry-After header."
+    )
 
 
 class UnknownInstitution(Refusal):
@@ -162,7 +164,10 @@ class InstitutionExists(Refusal):
 
 class InvalidInstitution(Refusal):
     code = "invalid_institution"
-    sentence = "An institution's id has 1 to 64 letters, digits, - and _, begins with a letter or digit; its name has 1 to 200 characters."
+    sentence = (
+        "Give an institution an id of 1 to 64 letters, digits, - and _ that begins with a letter or digit,"
+        " and a name of 1 to 200 characters."
+    )
 
 
 class CredentialsExist(Refusal):

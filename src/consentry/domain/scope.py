@@ -1,7 +1,7 @@
 """Scopes of the Consent Management API: what a token may be asked for.
 
-A token is for exactly one customer: the scope's name, a colon, and the customer's id. The names of FDX scopes come with the
-authorization server.
+A token is for exactly one customer: the scope's name, a colon, and the customer's id. The names of FDX scopes come with
+the authorization server.
 """
 
 import re

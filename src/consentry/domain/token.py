@@ -1,6 +1,7 @@
 """The five-minute token of the Consent Management API: what it says and how long it lives.
 
-How it is written and read as a JWT is jose.py's business; that it is live at this moment is asked of the store at each use.
+How it is written and read as a JWT is jose.py's business; that it is live at this moment is asked of the store at each
+use.
 """
 
 from dataclasses import dataclass

@@ -23,7 +23,8 @@ async def record(
     await connection.execute(
         """insert into consentry.audit_entries (institution_id, entry_id, at, action, outcome, actor_kind, actor_id,
                                                 subject_kind, subject_id, before, after, source, request_id)
-           values ($1, consentry.time_ordered_id(consentry.now()), consentry.now(), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
+           values ($1, consentry.time_ordered_id(consentry.now()), consentry.now(),
+                   $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
         institution_id,
         action,
         outcome,

@@ -1,8 +1,8 @@
 """Gathered work: what many requests ask at about the same time is done by one statement or transaction.
 
-A request is answered when its batch is done, and for writes that is when it has committed. There is no timer: a batch takes whatever
-is waiting when a slot is free, so that a lone request waits for nothing and a crowd shares round trips. What a batch does is
-decided by whoever makes the gatherer.
+A request is answered when its batch is done, and for writes that is when it has committed. There is no timer: a batch
+takes whatever is waiting when a slot is free, so that a lone request waits for nothing and a crowd shares round trips.
+What a batch does is decided by whoever makes the gatherer.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ Result = TypeVar("Result")
 class Gatherer(Generic[Item, Result]):
     """Work of one kind, gathered.
 
-    `work` takes the items of a batch and gives for each, in order, a result or a refusal. At most `slots` batches run at once, of at
-    most `largest` items each; with more than `queue` items waiting, further ones are refused.
+    `work` takes the items of a batch and gives for each, in order, a result or a refusal. At most `slots` batches run
+    at once, of at most `largest` items each; with more than `queue` items waiting, further ones are refused.
     """
 
     def __init__(

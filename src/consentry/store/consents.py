@@ -1,6 +1,7 @@
 """Consents and customers' accounts: read together with the token that asks, changed under row locks.
 
-Reads of many requests are one statement; changes of many are one transaction, in which usecases/consent/changes.py decides.
+Reads of many requests are one statement; changes of many are one transaction, in which usecases/consent/changes.py
+decides.
 """
 
 from collections.abc import Sequence
@@ -159,5 +160,8 @@ def _accounts(row: asyncpg.Record) -> CustomerAccounts:
 
 
 def _consent(row: asyncpg.Record) -> Consent:
-    (_, _, _, *names, auto_share, shared, clusters, last_accessed, read_only, version, _) = row
-    return Consent(*names, auto_share, _ids_of(shared), _clusters_of(clusters), last_accessed, read_only, version)
+    # By position, in the order of the type consentry.consent_row, which is that of Consent: every list passes here.
+    return Consent(
+        row[3], row[4], row[5], row[6], row[7], row[8], row[9], row[10], row[11], row[12], row[13], row[14], row[15],
+        _ids_of(row[16]), _clusters_of(row[17]), row[18], row[19], row[20],
+    )  # fmt: skip

@@ -9,7 +9,7 @@ from consentry.domain.credential import Credentials, Rotation, Secret
 from consentry.store.batches import Gatherer
 from consentry.store.session import Connection, Session
 
-_SECRET: Final = (
+_SECRET_COLUMNS: Final = (  # noqa: S105 - names of columns
     "number, mac, pepper_id, display, created_at, expires_at, first_used_at, last_used_at, replaces_unused"
 )
 
@@ -39,12 +39,14 @@ async def lock(connection: Connection, institution_id: int, name: str) -> Creden
 async def find(connection: Connection, institution_id: int, name: str) -> Credentials | None:
     """Read a set of credentials with all its secrets, newest first."""
     row = await connection.fetchrow(
-        "select client_id, created_at from consentry.credentials where institution_id = $1 and name = $2", institution_id, name
+        "select client_id, created_at from consentry.credentials where institution_id = $1 and name = $2",
+        institution_id,
+        name,
     )
     if row is None:
         return None
     secrets = await connection.fetch(
-        f"""select {_SECRET} from consentry.credential_secrets
+        f"""select {_SECRET_COLUMNS} from consentry.credential_secrets
             where institution_id = $1 and name = $2 order by number desc""",
         institution_id,
         name,
@@ -69,10 +71,12 @@ async def institution_of_client(connection: Connection, client_id: str, host: st
     return found
 
 
-async def matching_secret(connection: Connection, *, client_id: str, macs: Sequence[bytes]) -> tuple[str, Secret] | None:
+async def matching_secret(
+    connection: Connection, *, client_id: str, macs: Sequence[bytes]
+) -> tuple[str, Secret] | None:
     """Find the live secret of an enabled institution by its keyed hash; give its credentials' name with it."""
     row = await connection.fetchrow(
-        f"""select s.name, {", ".join(f"s.{column}" for column in _SECRET.split(", "))}
+        f"""select s.name, {", ".join(f"s.{column}" for column in _SECRET_COLUMNS.split(", "))}
             from consentry.credentials c
             join consentry.institutions i on i.institution_id = c.institution_id and i.status = 'enabled'
             join consentry.credential_secrets s on s.institution_id = c.institution_id and s.name = c.name
@@ -101,7 +105,8 @@ async def end_all_secrets(connection: Connection, institution_id: int, name: str
     """End every live secret at once; give how many there were."""
     rows = await connection.fetch(
         """update consentry.credential_secrets set expires_at = consentry.now()
-           where institution_id = $1 and name = $2 and (expires_at is null or expires_at > consentry.now()) returning number""",
+           where institution_id = $1 and name = $2 and (expires_at is null or expires_at > consentry.now())
+           returning number""",
         institution_id,
         name,
     )
@@ -138,7 +143,7 @@ async def store_under_pepper(
 
 async def _add_secret(connection: Connection, credentials: Credentials, secret: Secret) -> None:
     await connection.execute(
-        f"""insert into consentry.credential_secrets (institution_id, name, {_SECRET})
+        f"""insert into consentry.credential_secrets (institution_id, name, {_SECRET_COLUMNS})
             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
         credentials.institution_id,
         credentials.name,
@@ -155,7 +160,7 @@ async def _add_secret(connection: Connection, credentials: Credentials, secret: 
 
 
 def _secret(row: asyncpg.Record) -> Secret:
-    return Secret(**{column: row[column] for column in _SECRET.split(", ")})
+    return Secret(**{column: row[column] for column in _SECRET_COLUMNS.split(", ")})
 
 
 class FailedSignIns:

@@ -7,9 +7,7 @@ import msgspec
 from consentry.store.session import Connection
 
 
-async def record(
-    connection: Connection, institution_id: int, *, kind: str, detail: Mapping[str, object]
-) -> None:
+async def record(connection: Connection, institution_id: int, *, kind: str, detail: Mapping[str, object]) -> None:
     """Write one event that concerns the institution as a whole; events of consents are written with their change."""
     await connection.execute(
         """insert into consentry.events (institution_id, event_id, at, kind, detail)

@@ -10,7 +10,8 @@ async def problems(connection: Connection) -> list[str]:
                   has_table_privilege('consentry.audit_entries', 'insert'),
                   exists (select from pg_inherits join pg_class on oid = inhrelid
                           where inhparent = 'consentry.tokens'::regclass
-                            and relname = 'tokens_' || to_char(date_trunc('week', consentry.now() at time zone 'UTC'), 'YYYYMMDD'))"""
+                            and relname = 'tokens_'
+                                || to_char(date_trunc('week', consentry.now() at time zone 'UTC'), 'YYYYMMDD'))"""
     ) or (False, False, False)
     found = []
     if read_only:

@@ -64,12 +64,13 @@ async def end_everything_before_now(connection: Connection, institution_id: int)
     """Kill all tokens and page sessions of an institution that exist at this moment."""
     await connection.execute("select consentry.end_secrets_of($1)", institution_id)
     await connection.execute(
-        "update consentry.institutions set tokens_valid_after = clock_timestamp() where institution_id = $1", institution_id
+        "update consentry.institutions set tokens_valid_after = clock_timestamp() where institution_id = $1",
+        institution_id,
     )
 
 
 async def add_signing_key(connection: Connection, institution_id: int, *, kid: str, sealed: tuple[bytes, str]) -> None:
-    """Store a new signing key, given as sealed bytes and the id of the key they are sealed under; it becomes the current one."""
+    """Store a new signing key, as sealed bytes and the id of what they are sealed under; it is now the current one."""
     await connection.execute(
         "insert into consentry.signing_keys (institution_id, kid, sealed_key, sealed_under) values ($1, $2, $3, $4)",
         institution_id,

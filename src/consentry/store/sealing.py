@@ -1,7 +1,7 @@
 """The audit's chain: which entries are next, how far it is sealed, and the whole of it for verification.
 
-Entries are sealed behind the oldest open write, in the order of their transactions, so that no request waits for a chain. The head
-moves by a conditional update: two sealers can't fork it.
+Entries are sealed behind the oldest open write, in the order of their transactions, so that no request waits for a
+chain. The head moves by a conditional update: two sealers can't fork it.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -16,7 +16,8 @@ from consentry.domain.audit import AuditEntry
 from consentry.store.session import Connection
 
 _ENTRY: Final = (
-    "entry_id, at, action, outcome, actor_kind, actor_id, subject_kind, subject_id, before::text, after::text, source, request_id"
+    "entry_id, at, action, outcome, actor_kind, actor_id, subject_kind, subject_id,"
+    " before::text, after::text, source, request_id"
 )
 
 
@@ -73,7 +74,7 @@ async def head(connection: Connection, institution_id: int) -> ChainHead:
 async def next_entries(
     connection: Connection, institution_id: int, *, after: ChainHead, most: int
 ) -> list[tuple[int, AuditEntry]]:
-    """Give the next entries to seal, with the number of their transaction; none of an unfinished transaction or after one."""
+    """Give the next entries to seal, with the number of their transaction: those before every unfinished one."""
     rows = await connection.fetch(
         f"""select written_by::text::bigint, {_ENTRY} from consentry.audit_entries
             where institution_id = $1 and (written_by, entry_id) > ($2::text::xid8, $3)
@@ -145,7 +146,8 @@ async def add_checkpoint(connection: Connection, institution_id: int, checkpoint
 async def checkpoints(connection: Connection, institution_id: int) -> list[Checkpoint]:
     """Give the checkpoints of a chain, oldest first."""
     rows: list[asyncpg.Record] = await connection.fetch(
-        "select sequence, hash, at, statement from consentry.audit_checkpoints where institution_id = $1 order by sequence",
+        """select sequence, hash, at, statement from consentry.audit_checkpoints
+           where institution_id = $1 order by sequence""",
         institution_id,
     )
     return [Checkpoint(*row) for row in rows]
@@ -155,7 +157,8 @@ async def orphaned_seals(connection: Connection, institution_id: int) -> int:
     """Count the seals whose entry is gone."""
     found: int = await connection.fetchval(
         """select count(*) from consentry.audit_seals s where institution_id = $1 and not exists (
-               select from consentry.audit_entries e where e.institution_id = s.institution_id and e.entry_id = s.entry_id)""",
+               select from consentry.audit_entries e
+               where e.institution_id = s.institution_id and e.entry_id = s.entry_id)""",
         institution_id,
     )
     return found

@@ -1,13 +1,13 @@
 """Transactions: the only way into the store.
 
-A session owns the pool of connections, shows each transaction its institution, and tells apart the errors of the driver. What is
-read and written in a transaction is the business of the modules of the aggregates.
+A session owns the pool of connections, shows each transaction its institution, and tells apart the errors of the
+driver. What is read and written in a transaction is the business of the modules of the aggregates.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias, TypeVar
 
 import asyncpg
 
@@ -90,20 +90,20 @@ class Session:
     async def begin(self, *institution_ids: int, snapshot: bool = False) -> AsyncIterator[Connection]:
         """Open a transaction that sees these institutions and no other; it commits at the end.
 
-        It is read committed, so that a statement after a lock sees what the lock waited for. With `snapshot` it is read-only and sees the
-        store as of its beginning (repeatable read), for reports.
+        It is read committed, so that a statement after a lock sees what the lock waited for. With `snapshot` it is
+        read-only and sees the store as of its beginning (repeatable read), for reports.
 
         Raises:
             TemporarilyUnavailable: as `connection` does; whether a commit that was cut off happened is then unknown.
         """
-        isolation = "repeatable_read" if snapshot else "read_committed"
+        isolation: Literal["repeatable_read", "read_committed"] = "repeatable_read" if snapshot else "read_committed"
         async with self.connection() as connection, connection.transaction(isolation=isolation, readonly=snapshot):
             if institution_ids:
                 await connection.execute("select consentry.enter($1)", list(institution_ids))
             yield connection
 
     async def retried(self, action: Callable[[], Awaitable[Result]]) -> Result:
-        """Run an action that is a whole transaction; repeat it when it lost against a concurrent one, at most four times."""
+        """Run an action that is a whole transaction; repeat it, up to four times, when it lost against another."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return await action()

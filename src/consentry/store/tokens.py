@@ -56,8 +56,8 @@ class TokenIssuer:
         """Write a token for a live secret of an enabled institution.
 
         Raises:
-            InvalidClient: unknown client, wrong or dead secret, disabled institution or another institution's host, all alike.
-            TemporarilyUnavailable: the store can't be reached or can't write.
+            InvalidClient: unknown client, wrong or dead secret, disabled institution or another institution's host, all
+                alike. TemporarilyUnavailable: the store can't be reached or can't write.
         """
         return await self._orders.submit(order)
 
@@ -84,7 +84,9 @@ class TokenIssuer:
 async def find(connection: Connection, jti: UUID) -> StoredToken | None:
     """Give a token of the transaction's institution while its row is kept."""
     row = await connection.fetchrow(
-        f"select {_STORED} from consentry.tokens where jti = $1 and issued_at > consentry.now() - $2::interval", jti, KEPT
+        f"select {_STORED} from consentry.tokens where jti = $1 and issued_at > consentry.now() - $2::interval",
+        jti,
+        KEPT,
     )
     return None if row is None else _stored(row)
 

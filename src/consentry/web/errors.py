@@ -7,6 +7,7 @@ from typing import Final
 
 from consentry.domain import refusal as reasons
 from consentry.domain.refusal import Refusal
+from consentry.domain.scope import MODIFY_CONSENT
 
 CONSENT_API: Final[dict[type[Refusal], int]] = {
     reasons.InvalidRequest: 400,
@@ -51,25 +52,26 @@ def error_headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:
     """Give the headers that a refusal brings: challenges (RFC 6750, RFC 7617), Allow and Retry-After."""
     match refusal:
         case reasons.InvalidClient():
-            return [(b"www-authenticate", f"Basic {_REALM}".encode())]
+            header = ("www-authenticate", f"Basic {_REALM}")
         case reasons.MissingToken():
-            return [(b"www-authenticate", f"Bearer {_REALM}".encode())]
+            header = ("www-authenticate", f"Bearer {_REALM}")
         case reasons.InvalidToken():
-            return [(b"www-authenticate", _bearer_challenge(refusal))]
+            header = ("www-authenticate", _bearer_challenge(refusal))
         case reasons.InsufficientScope():
-            return [(b"www-authenticate", _bearer_challenge(refusal) + b', scope="customer.modify_consent"')]
+            header = ("www-authenticate", f'{_bearer_challenge(refusal)}, scope="{MODIFY_CONSENT}"')
         case reasons.MethodNotAllowed():
-            return [(b"allow", ", ".join(refusal.allowed).encode())]
+            header = ("allow", ", ".join(refusal.allowed))
         case reasons.RateLimited():
-            return [(b"retry-after", str(refusal.retry_after).encode())]
+            header = ("retry-after", str(refusal.retry_after))
         case reasons.TemporarilyUnavailable():
-            return [(b"retry-after", str(RETRY_AFTER_SECONDS).encode())]
+            header = ("retry-after", str(RETRY_AFTER_SECONDS))
         case reasons.BodyTooLarge():
-            return [(b"connection", b"close")]
+            header = ("connection", "close")
         case _:
             return []
+    name, value = header
+    return [(name.encode(), value.encode())]
 
 
-def _bearer_challenge(refusal: Refusal) -> bytes:
-    description = refusal.description.replace("\\", "").replace('"', "'")
-    return f'Bearer {_REALM}, error="{refusal.code}", error_description="{description}"'.encode()
+def _bearer_challenge(refusal: Refusal) -> str:
+    return f'Bearer {_REALM}, error="{refusal.code}", error_description="{refusal.description}"'

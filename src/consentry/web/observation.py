@@ -1,7 +1,8 @@
 """What is told of requests: metrics for Prometheus and one structured log line each.
 
-Neither ever holds a path, a query, a header or a body: tokens stand in paths, secrets in headers. What an audit must know is in
-the database. The lines of requests are written every tenth of a second, many at once; faults are logged at once.
+Neither ever holds a path, a query, a header or a body: tokens stand in paths, secrets in headers. What an audit must
+know is in the database. The lines of requests are written every tenth of a second, many at once; faults are logged at
+once.
 """
 
 import asyncio
@@ -9,13 +10,10 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 import structlog
-
-if TYPE_CHECKING:
-    from prometheus_client import Histogram
 
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _WRITE_EVERY: Final = 0.1
@@ -40,7 +38,7 @@ class Observation:
 
     def __init__(self, *, logs_requests: bool, write: Callable[[bytes], object] = sys.stderr.buffer.write) -> None:
         # prometheus_client chooses between one and many processes when it is imported.
-        from prometheus_client import Histogram  # noqa: PLC0415 - see above
+        from prometheus_client import Histogram
 
         self._log = structlog.get_logger("consentry.requests")
         self._logs_requests = logs_requests

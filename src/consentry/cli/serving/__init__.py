@@ -1,1 +1,1 @@
-"""The processes behind `consentry serve`: a supervisor that keeps the socket, and workers that are replaced one by one."""
+"""The processes of a service: a supervisor that keeps the socket, and workers that are replaced one by one."""

@@ -1,6 +1,7 @@
 """One worker process: takes requests from the supervisor's socket until it is told to stop, then drains.
 
-It learns what it needs from one line on its standard input, and takes the end of that input for the end of its supervisor.
+It learns what it needs from one line on its standard input, and takes the end of that input for the end of its
+supervisor.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -65,7 +67,7 @@ async def _serve(assignment: Assignment, settings: Settings) -> None:
             )
         )
         serving = asyncio.create_task(server.serve(sockets=[socket.socket(fileno=assignment.socket)]))
-        while not server.started and not serving.done():
+        while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn tells it by no event
             await asyncio.sleep(0.005)
         with os.fdopen(assignment.ready, "w") as ready:
             ready.write("ready")
@@ -81,7 +83,7 @@ class _Server(uvicorn.Server):
     """Uvicorn's server, with the signals left to the process and a way to stop that fails no request."""
 
     @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def]  # noqa: ANN201 - as the parent declares it
+    def capture_signals(self) -> Iterator[None]:
         yield
 
     async def drain(self, seconds: float) -> None:
@@ -90,7 +92,7 @@ class _Server(uvicorn.Server):
             server.close()
         loop = asyncio.get_running_loop()
         ends = loop.time() + seconds
-        while self.server_state.connections and loop.time() < ends:
+        while self.server_state.connections and loop.time() < ends:  # noqa: ASYNC110 - uvicorn tells it by no event
             await asyncio.sleep(_DRAIN_STEP)
 
 

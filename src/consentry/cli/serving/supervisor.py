@@ -1,7 +1,8 @@
 """The supervisor: keeps the listening socket, and keeps as many workers as there should be.
 
-SIGTERM or SIGINT stops all of them gracefully, SIGHUP replaces them one by one by new ones, with the code that is installed then, without
-a failed request: the socket stays open, and a worker is told to stop only when its successor is ready. A worker that dies is replaced.
+SIGTERM or SIGINT stops all of them gracefully, SIGHUP replaces them one by one by new ones, with the code that is
+installed then, without a failed request: the socket stays open, and a worker is told to stop only when its successor is
+ready. A worker that dies is replaced.
 """
 
 import contextlib
@@ -166,7 +167,7 @@ class Supervisor:
 
     def _start(self, command: Sequence[str], keep: Sequence[int]) -> _Child:
         environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self._folder / "metrics")}
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=keep, env=environment)  # noqa: S603 - our own
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=keep, env=environment)
         if process.stdin is None:
             raise AssertionError
         return _Child(process, process.stdin)

@@ -131,8 +131,8 @@ class Server:
         if claim is None:
             return EmbeddedPostgresError(
                 "in_use_elsewhere",
-                f"The database in {self.mark.folder} is in use by processes that this one cannot see or end, perhaps in "
-                "another container or of another user: stop them first.",
+                f"The database in {self.mark.folder} is in use by processes that this one cannot see or end, perhaps "
+                "in another container or of another user: stop them first.",
             )
         os.close(claim)
         words = self._last_words(time.time() - PATIENCE)

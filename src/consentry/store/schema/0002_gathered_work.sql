@@ -5,6 +5,66 @@
 -- advisory lock that ends with the transaction: who relies on an institution's secrets or on a token holds it shared, who
 -- ends them holds it alone, so that nothing decided on a dead secret or token commits after its death was answered.
 
+-- ---------------------------------------------------------------------------------------------- before the institution is known
+
+create function consentry.add_institution(public_id text, name text, host text) returns integer
+    language sql security definer set search_path = pg_catalog, pg_temp
+    as $$
+        with added as (
+            insert into consentry.institutions (public_id, name, host) values ($1, $2, $3) returning institution_id
+        ), chained as (
+            insert into consentry.audit_chains (institution_id) select institution_id from added
+        )
+        select institution_id from added
+    $$;
+
+create function consentry.institution_ids() returns table (institution_id integer, public_id text)
+    language sql stable security definer set search_path = pg_catalog, pg_temp
+    as $$ select institution_id, public_id from consentry.institutions order by institution_id $$;
+
+-- Asked at each request, so in plpgsql, which keeps its plans; every name is qualified, so that no search path matters.
+
+create function consentry.institutions_of_clients(client_ids text[]) returns integer[]
+    language plpgsql stable security definer
+    as $$
+begin
+    return array(select distinct c.institution_id from consentry.credentials c where c.client_id operator(pg_catalog.=) any (client_ids));
+end $$;
+
+create function consentry.owners_of_hosts(hosts text[]) returns integer[]
+    language plpgsql stable security definer
+    as $$
+begin
+    return array(
+        select i.institution_id
+        from pg_catalog.unnest(hosts) with ordinality as asked (host, number)
+        left join consentry.institutions i on i.host operator(pg_catalog.=) asked.host
+        order by asked.number);
+end $$;
+comment on function consentry.owners_of_hosts(text[]) is
+    'Which institution each host name belongs to, in the order asked; null: to none.';
+
+create function consentry.signing_key_by_kid(wanted text)
+    returns table (institution_id integer, public_id text, sealed_key bytea, sealed_under text, retired_at timestamptz)
+    language sql stable security definer set search_path = pg_catalog, pg_temp
+    as $$
+        select k.institution_id, i.public_id, k.sealed_key, k.sealed_under, k.retired_at
+        from consentry.signing_keys k join consentry.institutions i using (institution_id)
+        where k.kid = wanted
+    $$;
+
+create function consentry.record_failed_sign_ins(client_ids text[], sources text[], request_ids text[]) returns void
+    language sql volatile security definer set search_path = pg_catalog, pg_temp
+    as $$
+        insert into consentry.failed_sign_ins (institution_id, attempt_id, at, client_id, source, request_id)
+        select coalesce(c.institution_id, 0), consentry.time_ordered_id(consentry.now()), consentry.now(),
+               f.client_id, f.source, f.request_id
+        from unnest(client_ids, sources, request_ids) as f (client_id, source, request_id)
+        left join consentry.credentials c on c.client_id = f.client_id
+    $$;
+
+-- ---------------------------------------------------------------------------------------------- gates
+
 create function consentry.enter(institution_ids integer[]) returns void
     language plpgsql volatile
     as $$

@@ -19,9 +19,7 @@ async def seal_audit(session: Session, institution_id: int) -> int:
     async with session.begin(institution_id) as connection:
         head = current = await sealing.head(connection, institution_id)
         seals = []
-        for written_by, entry in await sealing.next_entries(
-            connection, institution_id, after=head, most=_MOST_AT_ONCE
-        ):
+        for written_by, entry in await sealing.next_entries(connection, institution_id, after=head, most=_MOST_AT_ONCE):
             current = ChainHead(
                 sequence=current.sequence + 1,
                 hash=next_hash(current.hash, entry),

@@ -10,7 +10,7 @@ from consentry.store.session import Session
 
 @dataclass(frozen=True, slots=True)
 class AuditVerdict:
-    """What verification found: the entries it read, how many are sealed, and a sentence for each fault (none: all is well)."""
+    """What verification found: entries read, how many are sealed, and a sentence for each fault (none: all is well)."""
 
     entries: int
     sealed: int
@@ -27,8 +27,8 @@ async def verify_audit(
 ) -> AuditVerdict:
     """Recompute an institution's chain from its entries.
 
-    `statements` are hashes by sequence number from checkpoints kept elsewhere: they alone can show that the end was cut off or that the
-    whole chain was made anew. `on_progress` is told the number of entries read, every thousand.
+    `statements` are hashes by sequence number from checkpoints kept elsewhere: they alone can show that the end was cut
+    off or that the whole chain was made anew. `on_progress` is told the number of entries read, every thousand.
 
     Raises:
         TemporarilyUnavailable: the store can't be reached.

@@ -1,7 +1,8 @@
 """Change consents: the one way in which a customer's decision becomes fact.
 
-Each decision is taken by the domain on a consent that is locked, with its token checked in the same transaction, and is written with its
-history, its audit entry and its event. Decisions that arrive together share a transaction; if it fails, each is tried by itself.
+Each decision is taken by the domain on a consent that is locked, with its token checked in the same transaction, and is
+written with its history, its audit entry and its event. Decisions that arrive together share a transaction; if it
+fails, each is tried by itself.
 """
 
 from collections.abc import Sequence

@@ -23,7 +23,9 @@ async def generate_credentials(services: Services, institution_id: int, *, actor
             name=CREDENTIAL_NAME,
             client_id=new_client_id(services.choose),
             created_at=now,
-            secrets=(Secret(number=1, mac=stored.mac, pepper_id=stored.pepper_id, display=stored.display, created_at=now),),
+            secrets=(
+                Secret(number=1, mac=stored.mac, pepper_id=stored.pepper_id, display=stored.display, created_at=now),
+            ),
         )
         if not await credentials.add(connection, made):
             raise CredentialsExist

@@ -20,7 +20,8 @@ async def rotate_credentials(
 ) -> ShownCredentials:
     """Replace the newest secret of an institution's credentials (consent-api.md, Rotate credentials).
 
-    `presented` is the secret that asks for it, None for an operator or an admin; `overlap` is the institution's unless given.
+    `presented` is the secret that asks for it, None for an operator or an admin; `overlap` is the institution's unless
+    given.
 
     Raises:
         NoCredentials: there is nothing to rotate.

@@ -16,7 +16,7 @@ LONGEST_CREDENTIAL: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class PresentedCredentials:
-    """Credentials as a request bore them, not yet checked; `host` is the one it was sent to, `source` its IP address."""
+    """Credentials as a request bore them, unchecked; `host` is the one it was sent to, `source` its IP address."""
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -50,8 +50,8 @@ class HandedOutToken:
 async def issue_token(services: Services, presented: PresentedCredentials, *, customer_id: str) -> HandedOutToken:
     """Issue a five-minute token for one customer (consent-api.md, Request token).
 
-    The token's row is committed before the token is handed out. An id without consents is served like any other, so that the answer
-    tells nobody who is a customer.
+    The token's row is committed before the token is handed out. An id without consents is served like any other, so
+    that the answer tells nobody who is a customer.
 
     Raises:
         InvalidClient: the credentials are not live; the caller remembers the attempt before it answers.

@@ -53,7 +53,9 @@ class SigningKeys:
         return opened
 
 
-async def add_signing_key(connection: Connection, keyring: Keyring, institution_id: int, *, kid: str, key: bytes) -> None:
+async def add_signing_key(
+    connection: Connection, keyring: Keyring, institution_id: int, *, kid: str, key: bytes
+) -> None:
     """Encrypt and store a new signing key; from the end of the transaction on, tokens are signed with it."""
     await institutions.add_signing_key(
         connection, institution_id, kid=kid, sealed=keyring.seal(key, purpose=purpose_of(kid))

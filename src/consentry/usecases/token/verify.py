@@ -16,6 +16,4 @@ async def verify_token(services: Services, token: str, *, host: str | None) -> S
     unverified = jose.parse(token)
     signing_key = await services.signing_keys.get(unverified.kid)
     claims = unverified.verify(signing_key.key, institution=signing_key.institution)
-    return Subject(
-        institution_id=signing_key.institution_id, host=host, jti=claims.jti, customer_id=claims.customer_id
-    )
+    return Subject(institution_id=signing_key.institution_id, host=host, jti=claims.jti, customer_id=claims.customer_id)

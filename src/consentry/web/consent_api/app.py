@@ -1,6 +1,7 @@
 """The Consent Management API as an ASGI application: routes, limits, refusals, and what is recorded of each request.
 
-It stands beside Starlette's routes and does by hand what a framework would, because every customer's tap and every token passes here.
+It stands beside Starlette's routes and does by hand what a framework would, because every customer's tap and every
+token passes here.
 """
 
 import itertools
@@ -21,7 +22,9 @@ from consentry.web.safety.source import source_of
 
 _VERSIONS: Final = {b"v4": 4, b"v5": 6, b"v6": 6}
 _LONGEST_CONSENT_ID: Final = 64
-_SERVER_ERROR: Final = b'{"error":"server_error","error_description":"Something went wrong here; report the X-Request-Id of this answer."}'
+_SERVER_ERROR: Final = (
+    b'{"error":"server_error","error_description":"Something went wrong here; report the X-Request-Id of this answer."}'
+)
 _STANDING_HEADERS: Final[Headers] = (
     (b"content-type", b"application/json; charset=utf-8"),
     (b"cache-control", b"no-store"),

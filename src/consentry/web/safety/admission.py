@@ -1,7 +1,7 @@
 """Admission: which requests are let in, by source, institution and failed sign-ins.
 
-A sign-in with the right secret is never refused for what others tried: failures are counted for a client id and a source together, and the
-count is asked only when a secret was wrong.
+A sign-in with the right secret is never refused for what others tried: failures are counted for a client id and a
+source together, and the count is asked only when a secret was wrong.
 """
 
 from consentry.config import Limits
@@ -47,7 +47,7 @@ class Admission:
             raise RateLimited(wait)
 
     def check_client(self, client_id: str) -> None:
-        """Check that a client's credentials have not been used too often; wrong ones count elsewhere, so nobody can use them up.
+        """Check that a client's credentials are not used too often; wrong ones count elsewhere, nobody can use them up.
 
         Raises:
             RateLimited: they have.
@@ -63,7 +63,8 @@ class Admission:
         """Count a request whose credentials were wrong.
 
         Raises:
-            RateLimited: this source has been wrong about this client id too often; such failures need not be remembered one by one.
+            RateLimited: this source has been wrong about this client id too often; such failures need not be remembered
+                one by one.
         """
         if wait := self._shared.take(f"failures {source} {client_id[:64]}", self._failure_rate):
             raise RateLimited(wait)

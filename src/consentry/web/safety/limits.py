@@ -1,8 +1,8 @@
 """Rate limits that all worker processes of a machine share.
 
-One memory-mapped table of cells: a keyed fingerprint of what is limited, and the time at which it is paid off (the generic cell rate
-algorithm). A race between two processes can at worst let a request through; a forgotten cell of an idle key, too. What is limited, and how
-much, is said by whoever asks.
+One memory-mapped table of cells: a keyed fingerprint of what is limited, and the time at which it is paid off (the
+generic cell rate algorithm). A race between two processes can at worst let a request through; a forgotten cell of an
+idle key, too. What is limited, and how much, is said by whoever asks.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ class SharedLimits:
     def __init__(self, path: Path) -> None:
         with path.open("r+b") as file:
             self._map = mmap.mmap(file.fileno(), 0)
-        self._salt = self._map[: _SALT_BYTES]
+        self._salt = self._map[:_SALT_BYTES]
         cells = memoryview(self._map)[_SALT_BYTES:]
         self._fingerprints = cells.cast("Q")
         self._paid_off = cells.cast("d")
@@ -49,7 +49,7 @@ class SharedLimits:
             file.truncate(_SALT_BYTES + _CELLS * _CELL_BYTES)
 
     def take(self, key: str, rate: Rate) -> int:
-        """Count one request of `key`; give 0 if it is within the rate, else the seconds (rounded up) until one is again."""
+        """Count one request of `key`; give 0 if it is within the rate, else the whole seconds until one is again."""
         return self._ask(key, rate, take=True)
 
     def look(self, key: str, rate: Rate) -> int:

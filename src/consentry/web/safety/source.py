@@ -8,8 +8,8 @@ from consentry.web.asgi import Scope
 def source_of(scope: Scope, forwarded_for: Sequence[bytes], *, trusted_proxies: int) -> str:
     """Give the address of the client.
 
-    Without proxies it is the peer's. With n trusted proxies it is the n-th address from the right of X-Forwarded-For, what stands left of
-    it being the client's own claim; with fewer addresses than that, the peer's.
+    Without proxies it is the peer's. With n trusted proxies it is the n-th address from the right of X-Forwarded-For,
+    what stands left of it being the client's own claim; with fewer addresses than that, the peer's.
     """
     client = scope.get("client")
     peer = client[0] if client else "unknown"
