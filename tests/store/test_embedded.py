@@ -364,6 +364,21 @@ def test_a_server_that_only_the_kernel_can_see_is_not_started_twice(
     start(data_dir).release()
 
 
+def test_without_proc_the_servers_processes_are_told_by_ps(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_PROC", data_dir / "no-proc")
+    if not Path("/bin/ps").exists():  # then this system has /proc
+        return
+    with start(data_dir) as held:
+        assert len(processes.processes_of(mark_of(data_dir))) > 3
+        assert not processes.is_server_of(mark_of(data_dir), os.getpid())
+        with start(data_dir) as again:
+            assert again.pid == held.pid
+        os.kill(held.pid, signal.SIGKILL)
+        held.ensure()
+        assert ask(held, "select 1") == "1"
+    assert processes.processes_of(mark_of(data_dir)) == []
+
+
 # ------------------------------------------------------------------------------------------------ who gets in
 
 
@@ -564,6 +579,14 @@ def test_a_server_left_behind_is_restarted_when_other_settings_are_wanted(data_d
     with start(data_dir, settings={"max_connections": "17"}) as held:
         assert held.pid != pid
         assert ask(held, "show max_connections") == "17"
+
+
+def test_a_holder_left_alone_does_not_restart_the_server_for_its_own_settings(data_dir: Path) -> None:
+    with start(data_dir, settings={"max_connections": "17"}) as first, start(data_dir) as second:
+        first.release()
+        before = second.pid
+        second.ensure()
+        assert second.pid == before
 
 
 def test_a_setting_that_the_server_refuses_is_quoted_in_the_error(data_dir: Path) -> None:

@@ -78,7 +78,6 @@ def test_the_usual_refusals_are_those_of_every_operation() -> None:
         "unknown_version",
         "not_found",
         "method_not_allowed",
-        "body_too_large",
         "rate_limited",
         "server_error",
         "temporarily_unavailable",

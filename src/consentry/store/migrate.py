@@ -15,6 +15,8 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING
 
+import asyncpg
+
 if TYPE_CHECKING:
     from consentry.store.session import Connection
 
@@ -153,7 +155,9 @@ async def _alone(connection: "Connection") -> AsyncIterator[None]:
     try:
         yield
     finally:
-        if not connection.is_closed():
+        with contextlib.suppress(
+            asyncpg.InterfaceError, asyncpg.PostgresConnectionError, OSError
+        ):  # lost: so is the lock
             await connection.execute("select pg_advisory_unlock($1)", _LOCK)
 
 

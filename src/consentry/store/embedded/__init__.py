@@ -76,7 +76,7 @@ class EmbeddedPostgres:
         Raises: EmbeddedPostgresError, as `start` does.
         """
         with locks.deciding(self.data_dir, patience=server.PATIENCE):
-            self._server.bring_up(self._membership)
+            self._server.bring_up(self._membership, reconfigure=False)
 
     def release(self) -> None:
         """Give the hold up, and stop the server if nobody else holds it.
@@ -125,7 +125,7 @@ def start(
         membership = locks.Membership(data_dir)
         try:
             running = server.prepare(data_dir, os_user=os_user, binaries=binaries, settings=settings)
-            folder = running.bring_up(membership)
+            folder = running.bring_up(membership, reconfigure=True)
         except BaseException:
             membership.leave()
             raise

@@ -51,9 +51,10 @@ class Server:
         found = _pid_file(self.mark.folder)
         return found if found is not None and is_server_of(self.mark, found.pid) else None
 
-    def bring_up(self, membership: Membership) -> Path:
+    def bring_up(self, membership: Membership, *, reconfigure: bool) -> Path:
         """Attach to the running server or start it, and return the folder of its socket.
 
+        With `reconfigure`, a server of other settings that nobody else holds is restarted with these.
         Raises: EmbeddedPostgresError `start_failed`, `start_timed_out`, `still_recovering`, `in_use_elsewhere`,
         `socket_lost`, `socket_folder_unsafe`.
         """
@@ -66,7 +67,8 @@ class Server:
                 continue
             if not self._await_ready(running.pid, deadline):
                 continue
-            if self._is_usable(running) and (self._is_configured(wanted) or not membership.is_alone()):
+            as_wanted = not reconfigure or self._is_configured(wanted) or not membership.is_alone()
+            if self._is_usable(running) and as_wanted:
                 self._admit_this_user(running)
                 return running.socket_folder
             if not membership.is_alone():

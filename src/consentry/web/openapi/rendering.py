@@ -118,20 +118,28 @@ def usual_refusals(operations: Iterable[Operation]) -> tuple[Refusal, ...]:
 
 
 def refusals(operation: Operation) -> tuple[Refusal, ...]:
-    """Give every code with which an operation refuses, by status."""
-    return tuple(
-        Refusal(
-            status=status,
-            code=_error(example.value)["error"],
-            when=prose.inline(example.summary),
-            says=_error(example.value)["error_description"],
-            headers=tuple(name for name in answer.headers if name in TELLING_HEADERS),
-        )
+    """Give everything with which an operation refuses, by status; what health checks answer has no codes."""
+    found = (
+        refusal
         for status, answer in sorted(operation.responses.items())
         if status != "200"
+        for refusal in _refusals(status, answer)
+    )
+    return tuple(found)
+
+
+def _refusals(status: str, answer: Answer) -> Iterator[Refusal]:
+    headers = tuple(name for name in answer.headers if name in TELLING_HEADERS)
+    errors = [
+        (prose.inline(example.summary), _error(example.value))
         for media in answer.content.values()
         for example in media.examples.values()
-    )
+    ]
+    if not any("error" in error for _, error in errors):
+        yield Refusal(status=status, code="", when=prose.inline(answer.description), says="", headers=headers)
+        return
+    for when, error in errors:
+        yield Refusal(status=status, code=error["error"], when=when, says=error["error_description"], headers=headers)
 
 
 def anchor_of(title: str) -> str:

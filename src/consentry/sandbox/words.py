@@ -1,0 +1,93 @@
+"""The words of the made-up bank: what its accounts, apps and intermediaries are called.
+
+All of them are invented; that a name sounds like somebody's is chance. How they are put together is left to `bank`.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+INSTITUTION: Final = "bku"
+INSTITUTION_NAME: Final = "Birch Kettle Union"
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A kind of account: how often it occurs, and its handle, in which `{branch}`, `{number}` and `{check}` stand."""
+
+    name: str
+    handle: str
+    weight: int
+
+
+PRODUCTS: Final = (
+    Product("Everyday Checking", "DDA:{branch}/{number}", 30),
+    Product("Everyday Checking Plus", "DDA:{branch}/{number}~plus", 8),
+    Product("Joint Checking", "DDA:{branch}/{number}~joint", 8),
+    Product("Rainy Day Savings", "SAV~{number}", 22),
+    Product("Youth Savings", "SAV~{number}/Y", 5),
+    Product("High-Yield Money Market", "MMA:{number}:{check}", 8),
+    Product("12-Month Certificate", "CD-{number}~12M", 6),
+    Product("Cash Back Credit Card", "CARD/{number}:{check}", 16),
+    Product("Travel Rewards Card", "CARD/{number}:{check}~T", 8),
+    Product("Auto Loan", "LN:A/{number}", 8),
+    Product("30-Year Mortgage", "LN:M/{number}~30Y", 7),
+    Product("Home Equity Line", "LN:H/{number}", 4),
+    Product("Student Loan", "LN:S/{number}", 4),
+    Product("Traditional IRA", "IRA:{number}", 4),
+    Product("Small Business Checking", "BUS:{branch}/{number}", 5),
+)
+
+# What people call an account themselves; each is given at most once to a customer.
+NICKNAMES: Final = (
+    "Bills",
+    "Groceries",
+    "House Fund",
+    "Vacation",
+    "Emergency Fund",
+    "New Roof",
+    "Wedding",
+    "Fun Money",
+    "Tuition",
+    "Joint with Sam",
+    "Side Business",
+    "Car Repairs",
+    "Holiday Gifts",
+    "Mom's Account",
+    "Do Not Touch",
+)
+
+INTERMEDIARIES: Final = (
+    ("ferrowlink", "Ferrowlink Exchange"),
+    ("tarnbrook", "Tarnbrook Data Relay"),
+    ("ostrelway", "Ostrelway Connect"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An app: what it is called, through whom it reads, what it reads, and for how many days it is let (None: open)."""
+
+    application_id: str
+    name: str
+    intermediary: str | None
+    clusters: tuple[str, ...]
+    days: int | None = 365
+    has_icon: bool = True
+
+
+_MONEY: Final = ("ACCOUNT_BASIC", "BALANCES", "TRANSACTIONS")
+
+APPS: Final = (
+    App("quillvane", "Quillvane Budget", "ferrowlink", _MONEY),
+    App("pebblewick", "Pebblewick Savings Goals", "ferrowlink", ("ACCOUNT_BASIC", "BALANCES")),
+    App("marlowtide", "Marlowtide Home Loans", "tarnbrook", (*_MONEY, "ACCOUNT_DETAILED", "STATEMENTS"), 90),
+    App("tindrel", "Tindrel Tax", None, ("ACCOUNT_BASIC", "STATEMENTS", "TAX"), 180),
+    App("osprelle", "Osprelle Invest", "ostrelway", (*_MONEY, "INVESTMENTS")),
+    App("graymoss", "Graymoss Ledger", None, (*_MONEY, "ACCOUNT_DETAILED", "STATEMENTS"), None),
+    App("velkin", "Velkin Pay", "ostrelway", ("ACCOUNT_BASIC", "ACCOUNT_PAYMENTS", "BALANCES"), None),
+    App("bramblerow", "Bramblerow Round-Ups", "ferrowlink", _MONEY, None),
+    App("cindermark", "Cindermark Credit Check", "tarnbrook", (*_MONEY, "CUSTOMER_CONTACT"), 90),
+    App("juniperby", "Juniperby Rent", "tarnbrook", ("ACCOUNT_BASIC", "ACCOUNT_PAYMENTS"), 365, has_icon=False),
+    App("snapdrift", "Snapdrift Shared Bills", "ferrowlink", ("ACCOUNT_BASIC", "BALANCES", "BILLS")),
+    App("hollenby", "Hollenby Net Worth", "ostrelway", (*_MONEY, "INVESTMENTS", "REWARDS"), 365, has_icon=False),
+)

@@ -1,0 +1,227 @@
+"""The sandbox's part of the store: its mark on the database, its made-up rows, and the end of both.
+
+The mark is the comment on the schema, which only the owner can set. Nothing here runs on a database without it, and
+nothing else in the product reads it. What the rows say is left to `consentry.sandbox`.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import asyncpg
+
+from consentry.domain.account import Account
+from consentry.store.session import Connection
+
+MARK: Final = "consentry sandbox: made-up data, which `consentry sandbox reset` deletes"
+
+
+class SandboxRefused(Exception):
+    """The database is not the sandbox's to use or to delete; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeUpApplication:
+    """An app, and the intermediary through which it reads, or None."""
+
+    application_id: str
+    name: str
+    icon_url: str | None
+    intermediary_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MadeUpCustomer:
+    """A customer and their accounts, in the bank's order."""
+
+    customer_id: str
+    accounts: tuple[Account, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MadeUpConsent:
+    """A consent whose times are given as how long ago they were; in the future they are negative."""
+
+    consent_id: str
+    customer_id: str
+    application_id: str
+    granted: timedelta
+    shared_accounts: tuple[str, ...]
+    data_clusters: tuple[str, ...]
+    auto_share: bool = False
+    expires: timedelta | None = None
+    paused: timedelta | None = None
+    revoked: timedelta | None = None
+    revoked_by: str | None = None
+    revocation_reason: str | None = None
+    last_accessed: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MadeUpBank:
+    """Everything that a sandbox's institution begins with; `intermediaries` are ids and names."""
+
+    intermediaries: tuple[tuple[str, str], ...]
+    applications: tuple[MadeUpApplication, ...]
+    customers: tuple[MadeUpCustomer, ...]
+    consents: tuple[MadeUpConsent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerCount:
+    """How many consents of a customer are kept, and under how many of them data flows now."""
+
+    customer_id: str
+    consents: int
+    sharing: int
+
+
+async def is_marked(connection: Connection) -> bool:
+    """Tell whether the database bears the sandbox's mark; one without the product's schema does not."""
+    comment = await connection.fetchval("select obj_description(to_regnamespace('consentry'), 'pg_namespace')")
+    return comment == MARK
+
+
+async def mark(connection: Connection) -> None:
+    """Mark the database as the sandbox's, as the owner of its tables; done already, it stays.
+
+    Raises:
+        SandboxRefused: it is not marked and has institutions.
+    """
+    async with connection.transaction():
+        if await is_marked(connection):
+            return
+        await connection.execute("lock table consentry.institutions in share row exclusive mode")
+        if await connection.fetchval("select exists (select from consentry.institutions)"):
+            raise SandboxRefused(
+                "This database has institutions and was not made by the sandbox, so that the sandbox won't touch it. "
+                "Name another folder in CONSENTRY_DATA_DIR."
+            )
+        await connection.execute(f"comment on schema consentry is '{MARK}'")
+
+
+async def erase(connection: Connection) -> None:
+    """Delete the product's schema with everything in it, as its owner, if it bears the mark and nobody uses it.
+
+    Raises:
+        SandboxRefused: it does not bear the mark, or somebody is connected.
+    """
+    async with connection.transaction():
+        if not await is_marked(connection):
+            raise SandboxRefused("This database was not made by the sandbox: nothing was deleted.")
+        if await connection.fetchval(
+            """select exists (select from pg_stat_activity
+                              where datname = current_database() and pid <> pg_backend_pid() and usename is not null)"""
+        ):
+            raise SandboxRefused("The sandbox is in use: stop every consentry that works on it first. Nothing was deleted.")
+        await connection.execute("set local client_min_messages = warning")
+        await connection.execute("drop schema consentry cascade")
+
+
+async def is_filled(connection: Connection) -> bool:
+    """Tell whether the institution that the transaction sees has customers."""
+    filled: bool = await connection.fetchval("select exists (select from consentry.customers)")
+    return filled
+
+
+async def fill(connection: Connection, institution_id: int, bank: MadeUpBank) -> None:
+    """Write a made-up bank for the institution that the transaction sees, one statement a table."""
+    await connection.execute(
+        """insert into consentry.intermediaries (institution_id, intermediary_id, name)
+           select $1, * from unnest($2::text[], $3::text[])""",
+        institution_id,
+        [intermediary_id for intermediary_id, _ in bank.intermediaries],
+        [name for _, name in bank.intermediaries],
+    )
+    await connection.execute(
+        """insert into consentry.applications (institution_id, application_id, name, icon_url, intermediary_id)
+           select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[])""",
+        institution_id,
+        [application.application_id for application in bank.applications],
+        [application.name for application in bank.applications],
+        [application.icon_url for application in bank.applications],
+        [application.intermediary_id for application in bank.applications],
+    )
+    await connection.execute(
+        """insert into consentry.customers (institution_id, customer_id, accounts)
+           select $1, customer_id, accounts::jsonb from unnest($2::text[], $3::text[]) as c (customer_id, accounts)""",
+        institution_id,
+        [customer.customer_id for customer in bank.customers],
+        [_accounts(customer.accounts) for customer in bank.customers],
+    )
+    await _fill_consents(connection, institution_id, bank.consents)
+
+
+async def _fill_consents(connection: Connection, institution_id: int, consents: Sequence[MadeUpConsent]) -> None:
+    await connection.execute(
+        """
+        with made_up as (
+            select c.*, date_trunc('milliseconds', consentry.now()) as now
+            from unnest($2::text[], $3::text[], $4::text[], $5::interval[], $6::text[], $7::text[], $8::boolean[],
+                        $9::interval[], $10::interval[], $11::interval[], $12::text[], $13::text[], $14::interval[])
+                as c (consent_id, customer_id, application_id, granted, shared_accounts, data_clusters, auto_share,
+                      expires, paused, revoked, revoked_by, reason, accessed)
+        ), history as (
+            insert into consentry.consent_changes (institution_id, consent_id, version, at, kind, actor_kind, actor_id, detail)
+            select $1, consent_id, 2, now - revoked, 'revoked', revoked_by,
+                   case revoked_by when 'customer' then customer_id when 'recipient' then application_id end,
+                   jsonb_build_object('status', 'revoked', 'reason', reason)
+            from made_up where revoked is not null
+        )
+        insert into consentry.consents (
+            institution_id, consent_id, customer_id, application_id, created_at, consented_on, expires_at, paused_at,
+            revoked_at, revoked_by, revocation_reason, auto_share, shared_accounts, data_clusters, last_accessed, version)
+        select $1, consent_id, customer_id, application_id, now - granted, now - granted, now - expires, now - paused,
+               now - revoked, revoked_by, reason, auto_share, shared_accounts::jsonb, data_clusters::jsonb,
+               now - accessed, case when revoked is null then 1 else 2 end
+        from made_up
+        """,
+        institution_id,
+        [consent.consent_id for consent in consents],
+        [consent.customer_id for consent in consents],
+        [consent.application_id for consent in consents],
+        [consent.granted for consent in consents],
+        [json.dumps(consent.shared_accounts) for consent in consents],
+        [json.dumps(consent.data_clusters) for consent in consents],
+        [consent.auto_share for consent in consents],
+        [consent.expires for consent in consents],
+        [consent.paused for consent in consents],
+        [consent.revoked for consent in consents],
+        [consent.revoked_by for consent in consents],
+        [consent.revocation_reason for consent in consents],
+        [consent.last_accessed for consent in consents],
+    )
+
+
+async def customer_counts(connection: Connection) -> list[CustomerCount]:
+    """Count the consents of each customer of the institution that the transaction sees, most first."""
+    rows = await connection.fetch(
+        """
+        select k.customer_id, count(c.consent_id) as consents,
+               count(c.consent_id) filter (where c.revoked_at is null and c.paused_at is null and c.shared_accounts <> '[]'
+                                           and (c.expires_at is null or c.expires_at > consentry.now())) as sharing
+        from consentry.customers k
+        left join consentry.consents c on c.institution_id = k.institution_id and c.customer_id = k.customer_id
+        group by k.customer_id order by consents desc, k.customer_id
+        """
+    )
+    return [_count(row) for row in rows]
+
+
+def _count(row: asyncpg.Record) -> CustomerCount:
+    return CustomerCount(customer_id=row["customer_id"], consents=row["consents"], sharing=row["sharing"])
+
+
+def _accounts(accounts: Sequence[Account]) -> str:
+    return json.dumps(
+        [
+            {
+                "account_id": account.account_id,
+                "nickname": account.nickname,
+                "account_number_display": account.number_display,
+            }
+            for account in accounts
+        ]
+    )

@@ -1,0 +1,39 @@
+"""Every refusal has a stable code, a sentence that tells what to do, and one place that gives it a status."""
+
+import re
+
+from consentry.domain import refusal
+from consentry.domain.refusal import Refusal
+from consentry.web import errors
+
+
+def every_refusal() -> set[type[Refusal]]:
+    return {
+        kind
+        for kind in vars(refusal).values()
+        if isinstance(kind, type) and issubclass(kind, Refusal) and kind is not Refusal
+    }
+
+
+def test_each_refusal_has_its_own_code_and_a_whole_sentence() -> None:
+    kinds = every_refusal()
+    assert len({kind.code for kind in kinds}) == len(kinds)
+    for kind in kinds:
+        assert re.fullmatch(r"[a-z_]+", kind.code)
+        assert kind.sentence.endswith("."), kind
+        assert '"' not in kind.sentence or kind.code in {"unsupported_type", "invalid_scope", "unknown_name"}
+
+
+def test_each_refusal_has_a_status_or_never_reaches_http() -> None:
+    assert every_refusal() == set(errors.CONSENT_API) | errors.COMMAND_LINE_ONLY
+    assert not set(errors.CONSENT_API) & errors.COMMAND_LINE_ONLY
+
+
+def test_challenges_keep_to_the_character_set_of_their_rfc() -> None:
+    """R20, R23: error_description may hold neither quotes nor backslashes."""
+    for kind in errors.CONSENT_API:
+        if kind in (refusal.MethodNotAllowed, refusal.RateLimited):
+            continue
+        for _, value in errors.error_headers(kind()):
+            inner = re.sub(rb'"([^"\\]*)"', b"", value)
+            assert b'"' not in inner, value

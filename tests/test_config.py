@@ -1,0 +1,61 @@
+"""Settings are checked whole, and say which variable is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from consentry.config import Bind, Settings, SettingsError, parse_bind
+
+
+def test_everything_has_a_safe_default() -> None:
+    settings = Settings.read({})
+    assert settings.bind == Bind("127.0.0.1", 8080)
+    assert settings.trusted_proxies == 0
+    assert settings.key_file == settings.data_dir / "keys.json"
+    assert settings.data_dir.is_absolute()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WORKERS", "0"),
+        ("WORKERS", "many"),
+        ("BIND", "8080"),
+        ("BIND", "127.0.0.1:99999"),
+        ("LOG_LEVEL", "loud"),
+        ("TRUSTED_PROXIES", "-1"),
+        ("SOURCE_RATE", "nan"),
+        ("CHECKPOINT_SYSLOG", "maybe"),
+    ],
+)
+def test_a_value_that_can_not_be_used_names_its_variable(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"CONSENTRY_{name}"):
+        Settings.read({f"CONSENTRY_{name}": value})
+
+
+def test_a_misspelt_variable_is_refused() -> None:
+    with pytest.raises(SettingsError, match="CONSENTRY_WORKER is no setting"):
+        Settings.read({"CONSENTRY_WORKER": "2"})
+
+
+def test_two_sources_of_keys_are_refused() -> None:
+    with pytest.raises(SettingsError, match="both"):
+        Settings.read({"CONSENTRY_KEYS": "{}", "CONSENTRY_KEY_COMMAND": "true"})
+
+
+def test_secrets_never_show_in_a_representation() -> None:
+    settings = Settings.read({"CONSENTRY_KEYS": "canary-1", "CONSENTRY_DATABASE_URL": "postgresql://u:canary-2@h/d"})
+    assert "canary" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "bind"),
+    [("0.0.0.0:80", Bind("0.0.0.0", 80)), ("[::1]:0", Bind("::1", 0)), ("localhost:1", Bind("localhost", 1))],  # noqa: S104 - parsed, not bound
+)
+def test_addresses_are_read(text: str, bind: Bind) -> None:
+    assert parse_bind(text) == bind
+
+
+def test_the_data_folder_holds_what_is_not_named(tmp_path: Path) -> None:
+    settings = Settings.read({"CONSENTRY_DATA_DIR": str(tmp_path)})
+    assert settings.key_file.parent == settings.checkpoint_file.parent == tmp_path
