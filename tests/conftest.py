@@ -86,24 +86,34 @@ async def _make_template(server: EmbeddedPostgres) -> None:
         await connection.close()
 
 
-@pytest.fixture
-async def database(postgres: EmbeddedPostgres, tmp_path: Path) -> AsyncIterator[Database]:
+async def make_database(postgres: EmbeddedPostgres, folder: Path) -> Database:
+    """Clone the template, and write a key file for the clone."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
     connection = await asyncpg.connect(postgres.super_url)
     try:
         await connection.execute(f"create database {name} template {TEMPLATE} owner consentry_owner")
         await connection.execute(f"grant connect on database {name} to consentry_app")
-        keyring = new_keyring()
-        write_key_file(tmp_path / "keys.json", keyring, replace=False)
-        yield Database(
-            name=name,
-            app_url=postgres.url("consentry_app", database=name),
-            owner_url=postgres.url("consentry_owner", database=name),
-            super_url=postgres.url("consentry_super", database=name),
-            folder=tmp_path,
-            keyring=keyring,
-        )
-        await connection.execute(f"drop database {name} with (force)")
+    finally:
+        await connection.close()
+    keyring = new_keyring()
+    write_key_file(folder / "keys.json", keyring, replace=False)
+    return Database(
+        name=name,
+        app_url=postgres.url("consentry_app", database=name),
+        owner_url=postgres.url("consentry_owner", database=name),
+        super_url=postgres.url("consentry_super", database=name),
+        folder=folder,
+        keyring=keyring,
+    )
+
+
+@pytest.fixture
+async def database(postgres: EmbeddedPostgres, tmp_path: Path) -> AsyncIterator[Database]:
+    made = await make_database(postgres, tmp_path)
+    yield made
+    connection = await asyncpg.connect(postgres.super_url)
+    try:
+        await connection.execute(f"drop database {made.name} with (force)")
     finally:
         await connection.close()
 
@@ -127,16 +137,17 @@ async def super_connection(database: Database) -> AsyncIterator["asyncpg.Connect
 @pytest.fixture
 async def bku(services: Services) -> Tenant:
     """An institution with credentials and no customers."""
-    return await _tenant(services, "bku")
+    return await make_tenant(services, "bku")
 
 
 @pytest.fixture
 async def other(services: Services) -> Tenant:
     """A second institution."""
-    return await _tenant(services, "other")
+    return await make_tenant(services, "other")
 
 
-async def _tenant(services: Services, public_id: str) -> Tenant:
+async def make_tenant(services: Services, public_id: str) -> Tenant:
+    """Add an institution with credentials."""
     institution = await add_institution(services, public_id=public_id, name=public_id.upper(), actor=OPERATOR)
     made = await generate_credentials(services, institution.institution_id, actor=OPERATOR)
     return Tenant(
@@ -160,6 +171,7 @@ def start(database: Database) -> Iterator[Callable[..., Service]]:
     yield _start
     for service in running:
         service.stop()
+        service.log.close()
 
 
 @pytest.fixture

@@ -22,12 +22,13 @@ class Service:
     log: IO[str]
 
     def stop(self) -> int:
-        """End it as an operator does, by SIGTERM; give its exit code."""
+        """End it as an operator does, by SIGTERM; give its exit code. Its log is gone then."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(60)
         if self.process.stdout:
             self.process.stdout.close()
+        self.log.close()
         return code
 
     def logged(self) -> str:
@@ -57,5 +58,8 @@ def start_service(settings: Mapping[str, str]) -> Service:
     if not line:
         process.wait(READY_SECONDS)
         log.seek(0)
-        raise AssertionError(f"the service did not start:\n{log.read()}")
+        said = log.read()
+        log.close()
+        process.stdout.close()
+        raise AssertionError(f"the service did not start:\n{said}")
     return Service(process=process, base_url=json.loads(line)["ready"], log=log)

@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from starlette.applications import Starlette
-
 from consentry.config import Settings
 from consentry.keyring import Keyring, KeyringError, new_keyring, parse_keyring, read_key_file, write_key_file
 from consentry.store.consents import ConsentReader
@@ -24,6 +22,7 @@ from consentry.web.consent_api.app import ConsentApi
 from consentry.web.consent_api.operations import Operations
 from consentry.web.observation import Observation
 from consentry.web.openapi import page as api_reference
+from consentry.web.pages import build_pages
 from consentry.web.safety.admission import Admission
 from consentry.web.safety.limits import SharedLimits
 
@@ -87,5 +86,5 @@ def build_app(services: Services, settings: Settings, *, limits_file: Path) -> A
     admission = Admission(SharedLimits(limits_file), settings.limits)
     observation = Observation(logs_requests=settings.log_level in ("debug", "info"))
     consent_api = ConsentApi(Operations(services, admission), admission, observation, settings)
-    pages = Starlette(routes=[*operator_pages.routes(services.session), *api_reference.routes()])
+    pages = build_pages([*operator_pages.routes(services.session), *api_reference.routes()])
     return App(consent_api, pages, observation)

@@ -398,6 +398,18 @@ def test_nobody_gets_in_without_being_named(data_dir: Path) -> None:
         assert "Peer authentication failed" in psql(held, held.url("stranger"), "-c", "select 1").stderr
 
 
+def test_a_user_who_attaches_to_the_server_of_another_is_let_in(data_dir: Path) -> None:
+    with start(data_dir) as held:
+        ask(held, "select 1")
+        (data_dir / "postgresql" / "pg_ident.conf").write_text('consentry "nobody" consentry_app\n')
+        ask(held, "select pg_reload_conf()")
+        until(lambda: psql(held, held.app_url, "-c", "select 1").returncode != 0)
+        with start(data_dir) as again:
+            assert ask(again, "select 1", role="consentry_app") == "1"
+    with start(data_dir):
+        assert "nobody" not in (data_dir / "postgresql" / "pg_ident.conf").read_text()
+
+
 def test_another_user_of_the_machine_is_kept_out_by_the_folder_and_by_the_server(data_dir: Path) -> None:
     with start(data_dir) as held:
         folder = sockets.socket_folder(data_dir / "postgresql", server_user())

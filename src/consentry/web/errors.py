@@ -41,6 +41,13 @@ COMMAND_LINE_ONLY: Final[frozenset[type[Refusal]]] = frozenset(
         reasons.InvalidInstitution,
         reasons.CredentialsExist,
         reasons.NoCredentials,
+        reasons.ImportRunning,
+        reasons.ImportUnreadable,
+        reasons.InstitutionMirrored,
+        reasons.AlreadyCutOver,
+        reasons.NothingMirrored,
+        reasons.ReportOutdated,
+        reasons.VanishedUndecided,
     }
 )
 

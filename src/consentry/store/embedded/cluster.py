@@ -101,31 +101,44 @@ def build_cluster(cluster: Path, *, binaries: Binaries, user: OsUser) -> None:
     """
     _remove_unfinished(cluster, user)
     making = cluster.with_name(f"{cluster.name}{_UNFINISHED}{secrets.token_hex(4)}")
-    making.mkdir(mode=0o700)
-    if os.geteuid() == 0:
-        os.chown(making, user.uid, user.gid)
+    try:
+        making.mkdir(mode=0o700)
+        if os.geteuid() == 0:
+            os.chown(making, user.uid, user.gid)
+        _fill(making, binaries=binaries, user=user)
+        making.rename(cluster)
+        _sync_folder(cluster.parent)
+    except OSError as error:
+        raise EmbeddedPostgresError(
+            "cluster_not_made", f"The database's folder {cluster} cannot be made: {error}."
+        ) from None
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def _fill(making: Path, *, binaries: Binaries, user: OsUser) -> None:
+    """Make a complete cluster in the empty folder `making`, and write it to the disk."""
     initdb, postgres = binaries.program("initdb"), binaries.program("postgres")
     _run(user, [initdb, "-D", making, "--no-sync", *_initdb_options(binaries.major)])
     _run(user, [postgres, "--single", "-F", "-D", making, "-c", "exit_on_error=on", "postgres"], feed=_ROLES)
-    _run(
-        user,
-        ["/bin/sh", "-c", 'echo "include_if_exists = \'consentry.conf\'" >> "$1"', "sh", making / "postgresql.conf"],
-    )
+    include = "include_if_exists = 'consentry.conf'"
+    _run(user, ["/bin/sh", "-c", 'echo "$2" >> "$1"', "sh", making / "postgresql.conf", include])
     write_file(user, making / "pg_hba.conf", _ACCESS)
     _run(user, [initdb, "-D", making, "--sync-only"])
-    making.rename(cluster)
-    _sync_folder(cluster.parent)
 
 
-def write_access(cluster: Path, *, user: OsUser, also: str) -> bool:
-    """Let `user` and the operating-system user named `also` connect; tell whether that is news to a running server."""
-    known = _read(cluster / "pg_ident.conf")
-    roles = (SUPER_ROLE, OWNER_ROLE, APP_ROLE)
-    lines = [f'consentry "{name}" {role}' for name in dict.fromkeys((user.name, also)) for role in roles]
-    if _read(cluster / "pg_hba.conf") == _ACCESS and set(lines) <= set(known.splitlines()):
-        return False
+def write_access(cluster: Path, *, user: OsUser, also: str) -> None:
+    """Let in `user` and the operating-system user named `also`, as any of the three roles, and nobody else."""
     write_file(user, cluster / "pg_hba.conf", _ACCESS)
-    write_file(user, cluster / "pg_ident.conf", "\n".join(lines) + "\n")
+    write_file(user, cluster / "pg_ident.conf", "".join(_map(name) for name in dict.fromkeys((user.name, also))))
+
+
+def add_access(cluster: Path, *, user: OsUser, also: str) -> bool:
+    """Let in the operating-system user named `also` too; tell whether that is news to a running server."""
+    known = _read(cluster / "pg_ident.conf")
+    if _map(also) in known:
+        return False
+    write_file(user, cluster / "pg_ident.conf", known + _map(also))
     return True
 
 
@@ -141,18 +154,6 @@ def configuration(
             raise EmbeddedPostgresError(
                 "setting_refused", f"The setting {name} of the embedded PostgreSQL cannot be set: leave it out."
             )
-    lz4: list[str | Path] = [
-        binaries.program("postgres"),
-        "-D",
-        cluster,
-        "-c",
-        "config_file=/dev/null",
-        "-c",
-        "wal_compression=lz4",
-        "-C",
-        "wal_compression",
-    ]
-    compression = "lz4" if run_as(mark.user, lz4).stdout.strip() == "lz4" else "on"
     fixed = {
         "listen_addresses": "",
         "port": str(PORT),
@@ -160,16 +161,23 @@ def configuration(
         "unix_socket_permissions": "0777",  # the folder around it is 0700
         "cluster_name": mark.name,
     }
-    chosen = {**_SETTINGS, "wal_compression": compression, **settings, **fixed}
+    chosen = {
+        **_SETTINGS,
+        "wal_compression": _wal_compression(cluster, binaries=binaries, user=mark.user),
+        **settings,
+        **fixed,
+    }
     return "# Written at every start.\n" + "".join(f"{name} = {_quoted(value)}\n" for name, value in chosen.items())
 
 
-def write_configuration(cluster: Path, text: str, *, user: OsUser) -> bool:
-    """Write consentry.conf unless it says the same already; tell whether it was written."""
-    if _read(cluster / "consentry.conf") == text:
-        return False
+def is_configured(cluster: Path, text: str) -> bool:
+    """Tell whether consentry.conf says this."""
+    return _read(cluster / "consentry.conf") == text
+
+
+def write_configuration(cluster: Path, text: str, *, user: OsUser) -> None:
+    """Write consentry.conf."""
     write_file(user, cluster / "consentry.conf", text)
-    return True
 
 
 def write_file(user: OsUser, path: Path, text: str) -> None:
@@ -181,9 +189,9 @@ def hand_over(cluster: Path, user: OsUser) -> None:
     """As root, give a stopped cluster that belongs to another user to `user`; nothing outside its folder is touched."""
     if os.geteuid() != 0 or cluster.stat().st_uid == user.uid:
         return
-    for folder, folders, files in os.walk(cluster):
+    for _, folders, files, descriptor in os.fwalk(cluster):
         for name in [*folders, *files]:
-            os.chown(os.path.join(folder, name), user.uid, user.gid, follow_symlinks=False)
+            os.chown(name, user.uid, user.gid, dir_fd=descriptor, follow_symlinks=False)
     os.chown(cluster, user.uid, user.gid, follow_symlinks=False)
 
 
@@ -200,6 +208,17 @@ def _initdb_options(major: int) -> list[str]:
     if major >= 17:
         return [*options, "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     return [*options, "--lc-ctype=C.UTF-8"] if sys.platform == "linux" else options
+
+
+def _wal_compression(cluster: Path, *, binaries: Binaries, user: OsUser) -> str:
+    """Return lz4 where these programs were built with it."""
+    question = ["-c", "config_file=/dev/null", "-c", "wal_compression=lz4", "-C", "wal_compression"]
+    told = run_as(user, [binaries.program("postgres"), "-D", cluster, *question])
+    return "lz4" if told.stdout.strip() == "lz4" else "on"
+
+
+def _map(name: str) -> str:
+    return "".join(f'consentry "{name}" {role}\n' for role in (SUPER_ROLE, OWNER_ROLE, APP_ROLE))
 
 
 def _run(user: OsUser, arguments: Sequence[str | Path], *, feed: str = "") -> None:

@@ -25,6 +25,7 @@ from consentry.store.embedded.processes import ClusterMark, end_processes, is_se
 PATIENCE = 60.0
 _RECOVERY_PATIENCE = 600.0
 _POLL, _RETRY = 0.02, 0.2
+_PG_CTL_SECONDS = "10"  # a recovery that takes longer is waited for here
 _PASSING = ("shared memory", "lock file", "already in use", "could not bind")
 
 
@@ -67,7 +68,7 @@ class Server:
                 continue
             if not self._await_ready(running.pid, deadline):
                 continue
-            as_wanted = not reconfigure or self._is_configured(wanted) or not membership.is_alone()
+            as_wanted = not reconfigure or files.is_configured(self.mark.folder, wanted) or not membership.is_alone()
             if self._is_usable(running) and as_wanted:
                 self._admit_this_user(running)
                 return running.socket_folder
@@ -118,7 +119,7 @@ class Server:
         files.write_file(user, log, "")
         began = log.stat().st_mtime
         sockets.prepare_socket_folder(sockets.socket_folder(cluster, user), user)
-        told = self._pg_ctl("start", "-w", "-t", f"{PATIENCE:.0f}", "-s", "-l", str(log), inherit=(claim,))
+        told = self._pg_ctl("start", "-w", "-t", _PG_CTL_SECONDS, "-s", "-l", str(log), inherit=(claim,))
         if told.returncode == 0 or self.running() is not None:
             return
         words = self._last_words(began)
@@ -165,26 +166,13 @@ class Server:
         sockets.check_socket_folder(running.socket_folder, self.mark.user)
         return (running.socket_folder / f".s.PGSQL.{files.PORT}").is_socket()
 
-    def _is_configured(self, wanted: str) -> bool:
-        return (self.mark.folder / "consentry.conf").read_text() == wanted
-
     def _admit_this_user(self, running: PidFile) -> None:
         """Let this process's user in where the server was started by another one's process."""
-        if not files.write_access(self.mark.folder, user=self.mark.user, also=this_user().name):
+        if not files.add_access(self.mark.folder, user=self.mark.user, also=this_user().name):
             return
         os.kill(running.pid, signal.SIGHUP)
-        psql: list[str | Path] = [
-            self.binaries.program("psql"),
-            "-h",
-            running.socket_folder,
-            "-U",
-            files.APP_ROLE,
-            "-d",
-            files.DATABASE,
-            "-w",
-            "-c",
-            "",
-        ]
+        address = f"host={running.socket_folder} port={files.PORT} user={files.APP_ROLE} dbname={files.DATABASE}"
+        psql: list[str | Path] = [self.binaries.program("psql"), "-wc", "", address]
         deadline = time.monotonic() + 10.0
         while subprocess.run(psql, capture_output=True, check=False).returncode != 0 and time.monotonic() < deadline:
             time.sleep(_POLL)

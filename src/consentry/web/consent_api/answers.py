@@ -16,6 +16,14 @@ from consentry.usecases.token.issue import HandedOutToken
 
 _write: Final = msgspec.json.Encoder().encode
 
+SERVER_ERROR: Final = _write(
+    {
+        "error": "server_error",
+        "error_description": "Something went wrong here; report this with the X-Request-Id of the answer.",
+    }
+)
+"""What is told of a fault of ours: nothing but where its trace is to be found."""
+
 
 class _Account(msgspec.Struct):
     enabled: bool

@@ -22,9 +22,6 @@ from consentry.web.safety.source import source_of
 
 _VERSIONS: Final = {b"v4": 4, b"v5": 6, b"v6": 6}
 _LONGEST_CONSENT_ID: Final = 64
-_SERVER_ERROR: Final = (
-    b'{"error":"server_error","error_description":"Something went wrong here; report the X-Request-Id of this answer."}'
-)
 _STANDING_HEADERS: Final[Headers] = (
     (b"content-type", b"application/json; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -82,7 +79,7 @@ class ConsentApi:
             answer_headers += errors.error_headers(refusal)
         except Exception as failure:  # noqa: BLE001 - the last resort: told to the log, not to the caller
             error = "server_error"
-            status, body = 500, _SERVER_ERROR
+            status, body = 500, answers.SERVER_ERROR
             self._observation.failure(failure, request_id=request_id, operation=operation)
         await send_answer(send, status=status, headers=answer_headers, body=body)
         self._observation.request(

@@ -190,7 +190,8 @@ def customer_of_token_request(body: bytes) -> str:
         asked = _read_token_body(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise InvalidRequest(
-            'Send a JSON object like {"type": "consent_management", "scopes": "customer.modify_consent:CUSTOMER_ID"}.'
+            "Send a JSON object with the texts type (consent_management) and scopes"
+            " (customer.modify_consent: and the customer's id)."
         ) from None
     if asked.type != TOKEN_TYPE:
         raise UnsupportedType
@@ -206,7 +207,7 @@ def check_rotation_request(body: bytes) -> None:
     try:
         asked = _read_rotation_body(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise InvalidRequest('Send a JSON object like {"name": "consent_management"}.') from None
+        raise InvalidRequest("Send a JSON object with the text name (consent_management).") from None
     if asked.name != CREDENTIAL_NAME:
         raise UnknownName
 
@@ -220,7 +221,7 @@ def enabled_of(body: bytes) -> bool:
     try:
         return _read_enabled_body(body).enabled
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise InvalidRequest('Send a JSON object with "enabled" set to true or false.') from None
+        raise InvalidRequest("Send a JSON object with enabled set to true or false.") from None
 
 
 def automatic_access_of(body: bytes) -> bool:
@@ -232,7 +233,7 @@ def automatic_access_of(body: bytes) -> bool:
     try:
         return _read_automatic_body(body).automatic_access
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise InvalidRequest('Send a JSON object with "automatic_access" set to true or false.') from None
+        raise InvalidRequest("Send a JSON object with automatic_access set to true or false.") from None
 
 
 def account_id_of(raw: bytes) -> str:

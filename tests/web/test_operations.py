@@ -1,0 +1,41 @@
+"""What operators ask of a running service, and what stands beside the API."""
+
+import httpx
+import pytest
+
+from tests.serving import Service
+
+
+def test_a_running_service_is_alive_and_ready(service: Service) -> None:
+    """R139."""
+    assert httpx.get(f"{service.base_url}/live").json() == {"status": "alive"}
+    assert httpx.get(f"{service.base_url}/ready").json() == {"status": "ready"}
+
+
+def test_metrics_count_requests_by_operation_status_and_code_over_all_workers(service: Service) -> None:
+    """R139."""
+    for _ in range(20):
+        httpx.get(f"{service.base_url}/api/v4/consent_management")
+    metrics = httpx.get(f"{service.base_url}/metrics").text
+    line = next(
+        line
+        for line in metrics.splitlines()
+        if line.startswith("consentry_request_seconds_count{")
+        and 'operation="list_consents"' in line
+        and 'error="missing_token"' in line
+    )
+    assert float(line.rpartition(" ")[2]) >= 20
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing", "/live/", "/docs/assets/..%2fpage.py", "/openapi/other.json"])
+def test_paths_that_lead_nowhere_say_so_in_json(service: Service, path: str) -> None:
+    answer = httpx.get(service.base_url + path)
+    assert answer.status_code == 404
+    assert answer.json()["error"] == "not_found"
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+
+
+def test_a_wrong_method_beside_the_api_is_told_the_right_one(service: Service) -> None:
+    answer = httpx.post(f"{service.base_url}/live")
+    assert (answer.status_code, answer.json()["error"]) == (405, "method_not_allowed")
+    assert "GET" in answer.headers["allow"]
