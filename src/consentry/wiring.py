@@ -20,11 +20,12 @@ from consentry.web import operations as operator_pages
 from consentry.web.app import App
 from consentry.web.consent_api.app import ConsentApi
 from consentry.web.consent_api.operations import Operations
+from consentry.web.metrics import RequestMetrics
 from consentry.web.observation import Observation
 from consentry.web.openapi import page as api_reference
 from consentry.web.pages import build_pages
 from consentry.web.safety.admission import Admission
-from consentry.web.safety.limits import SharedLimits
+from consentry.web.safety.limits import LIMITS_FILE, SharedLimits
 
 _KEY_COMMAND_SECONDS = 30
 
@@ -81,10 +82,11 @@ async def open_services(database_url: str, keyring: Keyring, *, connections: int
         await session.close()
 
 
-def build_app(services: Services, settings: Settings, *, limits_file: Path) -> App:
-    """Put the surfaces of a worker process together."""
-    admission = Admission(SharedLimits(limits_file), settings.limits)
-    observation = Observation(logs_requests=settings.log_level in ("debug", "info"))
+def build_app(services: Services, settings: Settings, *, shared_folder: Path) -> App:
+    """Put the surfaces of a worker process together; `shared_folder` is what all workers of the service share."""
+    admission = Admission(SharedLimits(shared_folder / LIMITS_FILE), settings.limits)
+    metrics = RequestMetrics(shared_folder)
+    observation = Observation(metrics, logs_requests=settings.log_level in ("debug", "info"))
     consent_api = ConsentApi(Operations(services, admission), admission, observation, settings)
-    pages = build_pages([*operator_pages.routes(services.session), *api_reference.routes()])
-    return App(consent_api, pages, observation)
+    pages = build_pages([*operator_pages.routes(services.session, metrics), *api_reference.routes()])
+    return App(consent_api, pages, observation, metrics)

@@ -4,24 +4,33 @@ from starlette.applications import Starlette
 
 from consentry.web.asgi import Application, Receive, Scope, Send
 from consentry.web.consent_api.app import ConsentApi
+from consentry.web.metrics import RequestMetrics
 from consentry.web.observation import Observation
 
 
 class App:
     """Dispatches between the surfaces."""
 
-    def __init__(self, consent_api: ConsentApi, pages: Starlette, observation: Observation) -> None:
+    def __init__(
+        self, consent_api: ConsentApi, pages: Starlette, observation: Observation, metrics: RequestMetrics
+    ) -> None:
         self._consent_api = consent_api
         self._pages = pages
         self._observation = observation
+        self._metrics = metrics
 
     def drain(self) -> None:
         """Ask clients from now on to close their connections after the answer: this process is about to end."""
         self._consent_api.draining = True
 
+    def keep_counts(self) -> None:
+        """Leave this process's counts for the others; to be called about every second."""
+        self._metrics.leave_snapshot()
+
     def end(self) -> None:
-        """Write what is still to be logged."""
+        """Write what is still to be logged and counted."""
         self._observation.flush()
+        self._metrics.leave_snapshot()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

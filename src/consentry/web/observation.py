@@ -7,7 +7,6 @@ once.
 
 import asyncio
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -15,7 +14,8 @@ from typing import Final
 import msgspec
 import structlog
 
-_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+from consentry.web.metrics import RequestMetrics
+
 _WRITE_EVERY: Final = 0.1
 _write_line: Final = msgspec.json.Encoder().encode
 
@@ -36,21 +36,11 @@ class _RequestLine(msgspec.Struct, omit_defaults=True):
 class Observation:
     """Counts and logs the requests of a worker process."""
 
-    def __init__(self, *, logs_requests: bool, write: Callable[[bytes], object] = sys.stderr.buffer.write) -> None:
-        # prometheus_client chooses between one and many processes when it is imported.
-        from prometheus_client import Histogram
-
+    def __init__(self, metrics: RequestMetrics, *, logs_requests: bool) -> None:
+        self._metrics = metrics
         self._log = structlog.get_logger("consentry.requests")
         self._logs_requests = logs_requests
-        self._write = write
         self._lines: list[bytes] = []
-        self._seconds = Histogram(
-            "consentry_request_seconds",
-            "Time to answer a request, by operation, status and error code.",
-            ("operation", "status", "error"),
-            buckets=_BUCKETS,
-        )
-        self._observers: dict[tuple[str, int, str], Callable[[float], None]] = {}
 
     def request(
         self,
@@ -64,11 +54,7 @@ class Observation:
         interaction_id: bytes | None,
     ) -> None:
         """Count one answered request and log it."""
-        key = (operation, status, error)
-        observe = self._observers.get(key)
-        if observe is None:
-            observe = self._observers[key] = self._seconds.labels(operation, str(status), error).observe
-        observe(seconds)
+        self._metrics.count(operation, status, error, seconds)
         if self._logs_requests:
             line = _RequestLine(
                 at=datetime.now(UTC),
@@ -91,7 +77,7 @@ class Observation:
         lines, self._lines = self._lines, []
         if lines:
             lines.append(b"")
-            self._write(b"\n".join(lines))
+            sys.stderr.buffer.write(b"\n".join(lines))
             sys.stderr.buffer.flush()
 
     def failure(self, failure: Exception, *, request_id: str, operation: str) -> None:

@@ -1,8 +1,8 @@
 """What operators ask of a worker: is it alive, is it ready, and what has it counted."""
 
-import os
 from collections.abc import Awaitable, Callable
 
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -11,13 +11,14 @@ from consentry.domain.refusal import TemporarilyUnavailable
 from consentry.store import health
 from consentry.store.session import Session
 from consentry.web.errors import RETRY_AFTER_SECONDS
+from consentry.web.metrics import RequestMetrics
 
 _NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-def routes(session: Session) -> list[Route]:
+def routes(session: Session, metrics: RequestMetrics) -> list[Route]:
     """Give `/live`, `/ready` and `/metrics`."""
-    return [Route("/live", _live), Route("/ready", _ready(session)), Route("/metrics", _metrics)]
+    return [Route("/live", _live), Route("/ready", _ready(session)), Route("/metrics", _metrics(metrics))]
 
 
 async def _live(_: Request) -> Response:
@@ -39,10 +40,8 @@ def _ready(session: Session) -> Callable[[Request], Awaitable[Response]]:
     return ready
 
 
-async def _metrics(_: Request) -> Response:
-    from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess
+def _metrics(metrics: RequestMetrics) -> Callable[[Request], Awaitable[Response]]:
+    async def counted(_: Request) -> Response:
+        return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST, headers=_NO_STORE)
 
-    registry = CollectorRegistry()
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # it has no annotations
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST, headers=_NO_STORE)
+    return counted

@@ -6,11 +6,12 @@ supervisor.
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ import uvicorn
 import uvloop
 
 from consentry.config import Settings
+from consentry.web.app import App
 from consentry.web.logs import configure_logs
 from consentry.wiring import build_app, load_keyring, open_services
 
@@ -32,7 +34,7 @@ class Assignment(msgspec.Struct, frozen=True):
     database_url: str
     socket: int
     ready: int
-    limits_file: str
+    shared_folder: str
 
 
 def main() -> None:
@@ -47,7 +49,7 @@ async def _serve(assignment: Assignment, settings: Settings) -> None:
     stop = _stop_signal()
     keyring = load_keyring(settings)
     async with open_services(assignment.database_url, keyring, connections=settings.connections) as services:
-        app = build_app(services, settings, limits_file=Path(assignment.limits_file))
+        app = build_app(services, settings, shared_folder=Path(assignment.shared_folder))
         server = _Server(
             uvicorn.Config(
                 app,
@@ -64,11 +66,17 @@ async def _serve(assignment: Assignment, settings: Settings) -> None:
                 timeout_graceful_shutdown=5,
                 backlog=2048,
                 h11_max_incomplete_event_size=16 * 1024,
+                callback_notify=_keep_counts(app),
+                timeout_notify=0,
             )
         )
         serving = asyncio.create_task(server.serve(sockets=[socket.socket(fileno=assignment.socket)]))
         while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn tells it by no event
             await asyncio.sleep(0.005)
+        # What was made at the start stays for good: the collector of cycles need not look at it again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
         with os.fdopen(assignment.ready, "w") as ready:
             ready.write("ready")
         await asyncio.wait({serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
@@ -77,6 +85,13 @@ async def _serve(assignment: Assignment, settings: Settings) -> None:
         server.should_exit = True
         await serving
         app.end()
+
+
+def _keep_counts(app: App) -> Callable[[], Awaitable[None]]:
+    async def keep_counts() -> None:
+        app.keep_counts()
+
+    return keep_counts
 
 
 class _Server(uvicorn.Server):

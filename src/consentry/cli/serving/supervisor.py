@@ -25,7 +25,7 @@ import structlog
 
 from consentry.cli.serving.process import Assignment
 from consentry.config import Bind, Settings
-from consentry.web.safety.limits import SharedLimits
+from consentry.web.safety.limits import LIMITS_FILE, SharedLimits
 
 _READY_SECONDS: Final = 30
 _TICK: Final = 0.1
@@ -143,7 +143,7 @@ class Supervisor:
             database_url=self._database_url(),
             socket=self._listener.fileno(),
             ready=writes,
-            limits_file=str(self._folder / "limits"),
+            shared_folder=str(self._folder),
         )
         try:
             child = self._start(
@@ -166,8 +166,7 @@ class Supervisor:
         return self._start(command, ())
 
     def _start(self, command: Sequence[str], keep: Sequence[int]) -> _Child:
-        environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self._folder / "metrics")}
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=keep, env=environment)
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=keep)
         if process.stdin is None:
             raise AssertionError
         return _Child(process, process.stdin)
@@ -191,8 +190,7 @@ class Supervisor:
     def _shared_folder(self) -> Iterator[Path]:
         folder = Path(tempfile.mkdtemp(prefix="consentry-"))
         try:
-            (folder / "metrics").mkdir()
-            SharedLimits.create(folder / "limits")
+            SharedLimits.create(folder / LIMITS_FILE)
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)

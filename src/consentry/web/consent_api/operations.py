@@ -151,15 +151,13 @@ class Operations:
         self, presented: PresentedCredentials, use_case: Callable[[Services, PresentedCredentials], Awaitable[Result]]
     ) -> Result:
         """Do what checks credentials, within the limits; a failure is counted, and remembered before it is answered."""
-        self._admission.check_client(presented.client_id)
+        self._admission.sign_in(presented.client_id)
         try:
-            result = await use_case(self._services, presented)
+            return await use_case(self._services, presented)
         except InvalidClient:
             self._admission.failed_to_sign_in(presented.client_id, presented.source)
             await remember_failed_sign_in(self._services, presented)
             raise
-        self._admission.signed_in(presented.client_id)
-        return result
 
     async def _subject(self, request: Request) -> Subject:
         token = requests.bearer_token(request.headers.authorization)

@@ -46,25 +46,22 @@ class Admission:
         if wait := self._shared.take(f"institution {institution_id}", self._institution_rate):
             raise RateLimited(wait)
 
-    def check_client(self, client_id: str) -> None:
-        """Check that a client's credentials are not used too often; wrong ones count elsewhere, nobody can use them up.
+    def sign_in(self, client_id: str) -> None:
+        """Count a request with credentials, before they are checked; `failed_to_sign_in` takes it back.
 
         Raises:
             RateLimited: they have.
         """
-        if wait := self._shared.look(f"client {client_id}", self._institution_rate):
+        if wait := self._shared.take(f"client {client_id}", self._institution_rate):
             raise RateLimited(wait)
 
-    def signed_in(self, client_id: str) -> None:
-        """Count a request whose credentials were right."""
-        self._shared.take(f"client {client_id}", self._institution_rate)
-
     def failed_to_sign_in(self, client_id: str, source: str) -> None:
-        """Count a request whose credentials were wrong.
+        """Count a request whose credentials were wrong; it does not count for the client, so nobody can use that up.
 
         Raises:
             RateLimited: this source has been wrong about this client id too often; such failures need not be remembered
                 one by one.
         """
+        self._shared.give_back(f"client {client_id}", self._institution_rate)
         if wait := self._shared.take(f"failures {source} {client_id[:64]}", self._failure_rate):
             raise RateLimited(wait)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+LIMITS_FILE: Final = "limits"
 _CELLS: Final = 1 << 16
 _CELL_BYTES: Final = 16
 _PROBES: Final = 4
@@ -50,13 +51,6 @@ class SharedLimits:
 
     def take(self, key: str, rate: Rate) -> int:
         """Count one request of `key`; give 0 if it is within the rate, else the whole seconds until one is again."""
-        return self._ask(key, rate, take=True)
-
-    def look(self, key: str, rate: Rate) -> int:
-        """Tell what `take` would, counting nothing."""
-        return self._ask(key, rate, take=False)
-
-    def _ask(self, key: str, rate: Rate, *, take: bool) -> int:
         now = time.monotonic()
         cell = self._cell_of(self._fingerprint(key), now)
         paid_off = max(self._paid_off[cell + 1], now)
@@ -64,9 +58,14 @@ class SharedLimits:
         # A request that comes exactly as its turn does must not fail on the last bit of a float.
         if over > 1e-9:
             return int(over) + 1
-        if take:
-            self._paid_off[cell + 1] = paid_off + 1 / rate.per_second
+        self._paid_off[cell + 1] = paid_off + 1 / rate.per_second
         return 0
+
+    def give_back(self, key: str, rate: Rate) -> None:
+        """Take back one request of `key` that was counted."""
+        now = time.monotonic()
+        cell = self._cell_of(self._fingerprint(key), now)
+        self._paid_off[cell + 1] = max(self._paid_off[cell + 1] - 1 / rate.per_second, now)
 
     def _fingerprint(self, key: str) -> int:
         known = self._remembered.get(key)
