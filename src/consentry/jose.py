@@ -1,13 +1,15 @@
-"""The one module that writes and reads JWTs.
+"""The one module that writes and reads JWTs and signed statements.
 
 The token of the Consent Management API is HS256 (RFC 7515, RFC 7519) and is assembled by hand because every request
 needs it; a differential test holds it to joserfc. Which key a `kid` names, and whether the token still lives, is asked
-of the store.
+of the store. Statements that leave the machine are signed with Ed25519 (RFC 8037, RFC 9864), by joserfc.
 """
 
 import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, Literal
 from uuid import UUID
 
@@ -20,6 +22,8 @@ from consentry.domain.token import TOKEN_TYPE, TokenClaims
 LONGEST_TOKEN: Final = 2048
 _LONGEST_HEADER: Final = 256
 _MAC_CHARACTERS: Final = 43
+_STATEMENT_ALGORITHM: Final = "Ed25519"
+_LONGEST_STATEMENT: Final = 4096
 
 
 class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,7 +49,6 @@ _write = msgspec.json.Encoder().encode
 
 def sign(claims: TokenClaims, *, kid: str, key: bytes) -> str:
     """Write a token as a compact JWS with HS256 under an institution's own key of 32 bytes."""
-    header = b'{"alg":"HS256","kid":"%b"}' % kid.encode()
     payload = _write(
         _Claims(
             name=TOKEN_TYPE,
@@ -57,8 +60,8 @@ def sign(claims: TokenClaims, *, kid: str, key: bytes) -> str:
             id_=claims.institution,
         )
     )
-    signed = _encode(header) + b"." + _encode(payload)
-    return (signed + b"." + _encode(hmac.digest(key, signed, hashlib.sha256))).decode()
+    signed = _header_of(kid) + b"." + _encode(payload)
+    return (signed + b"." + _mac(key, signed)).decode()
 
 
 class UnverifiedToken:
@@ -79,7 +82,8 @@ class UnverifiedToken:
             InvalidToken: the signature is not of this key, or the claims are not of this kind of token or institution.
             InsufficientScope: a genuine token that is for something else.
         """
-        if not hmac.compare_digest(hmac.digest(key, self._signed, hashlib.sha256), self._mac):
+        # The signature is compared as it is written: no other encoding of the same bytes will do.
+        if not hmac.compare_digest(_mac(key, self._signed), self._mac):
             raise InvalidToken
         try:
             claims = _read_claims(_decode(self._payload))
@@ -88,12 +92,8 @@ class UnverifiedToken:
         if claims.type_ != "Institution" or claims.id_ != institution:
             raise InvalidToken
         customer_id = claims.scopes.get(MODIFY_CONSENT)
-        if (
-            claims.name != TOKEN_TYPE
-            or len(claims.scopes) != 1
-            or customer_id is None
-            or not is_customer_id(customer_id)
-        ):
+        one_customer = len(claims.scopes) == 1 and customer_id is not None and is_customer_id(customer_id)
+        if claims.name != TOKEN_TYPE or customer_id is None or not one_customer:
             raise InsufficientScope
         return TokenClaims(
             institution=institution,
@@ -107,8 +107,8 @@ class UnverifiedToken:
 def parse(token: str) -> UnverifiedToken:
     """Read the form of a token without trusting it.
 
-    Sizes are checked before anything is decoded, encodings must be canonical, and a header with any other algorithm or
-    member (`jwk`, `jku`, `x5c`, `crit`, `b64`, ...) is refused (RFC 8725).
+    Sizes are checked before anything is decoded, and a header with any other algorithm or member (`jwk`, `jku`, `x5c`,
+    `crit`, `b64`, ...) is refused (RFC 8725).
 
     Raises:
         InvalidToken: it can't be a token of ours.
@@ -118,12 +118,75 @@ def parse(token: str) -> UnverifiedToken:
     segments = token.encode().split(b".")
     if len(segments) != 3 or len(segments[0]) > _LONGEST_HEADER or len(segments[2]) != _MAC_CHARACTERS:
         raise InvalidToken
+    header, payload, mac = segments
+    return UnverifiedToken(kid=_kid_of(header), signed=header + b"." + payload, payload=payload, mac=mac)
+
+
+@lru_cache(maxsize=1024)
+def _header_of(kid: str) -> bytes:
+    return _encode(b'{"alg":"HS256","kid":"%b"}' % kid.encode())
+
+
+@lru_cache(maxsize=1024)
+def _kid_of(header: bytes) -> str:
     try:
-        header = _read_header(_decode(segments[0]))
-        mac = _decode(segments[2])
+        return _read_header(_decode(header)).kid
     except (msgspec.DecodeError, ValueError):
         raise InvalidToken from None
-    return UnverifiedToken(kid=header.kid, signed=segments[0] + b"." + segments[1], payload=segments[1], mac=mac)
+
+
+def _mac(key: bytes, signed: bytes) -> bytes:
+    return _encode(hmac.digest(key, signed, hashlib.sha256))
+
+
+class InvalidStatement(Exception):
+    """A text is no signed statement of the expected kind under a known key; the message says what is wrong."""
+
+
+def new_statement_key() -> tuple[str, bytes, str]:
+    """Make an Ed25519 key: its id (the JWK thumbprint, RFC 7638), the secret JWK, the public JWK."""
+    from joserfc.jwk import OKPKey
+
+    key = OKPKey.generate_key("Ed25519")
+    kid = key.thumbprint()
+    public = {**key.as_dict(private=False), "kid": kid, "alg": _STATEMENT_ALGORITHM, "use": "sig"}
+    return kid, msgspec.json.encode(key.as_dict(private=True)), msgspec.json.encode(public).decode()
+
+
+def sign_statement(payload: bytes, *, kind: str, kid: str, key: bytes) -> str:
+    """Sign a payload as a compact JWS whose `typ` is `kind`, under a secret JWK of `new_statement_key`."""
+    from joserfc import jws
+    from joserfc.jwk import OKPKey
+
+    header = {"alg": _STATEMENT_ALGORITHM, "kid": kid, "typ": kind}
+    return jws.serialize_compact(
+        header, payload, OKPKey.import_key(msgspec.json.decode(key)), algorithms=[_STATEMENT_ALGORITHM]
+    )
+
+
+def read_statement(text: str, *, kind: str, public_keys: Mapping[str, str]) -> bytes:
+    """Give the payload of a statement that one of these keys (public JWKs by id) signed.
+
+    Raises:
+        InvalidStatement: it is malformed, of another kind, or not signed by one of them.
+    """
+    from joserfc import jws
+    from joserfc.errors import JoseError
+    from joserfc.jwk import OKPKey
+
+    if len(text) > _LONGEST_STATEMENT:
+        raise InvalidStatement("it is too long")
+    try:
+        header = jws.extract_compact(text.encode()).protected
+        if header.get("typ") != kind or header.get("alg") != _STATEMENT_ALGORITHM:
+            raise InvalidStatement("it is of another kind")
+        public_key = public_keys.get(str(header.get("kid")))
+        if public_key is None:
+            raise InvalidStatement("its key is not known")
+        key = OKPKey.import_key(msgspec.json.decode(public_key))
+        return jws.deserialize_compact(text, key, algorithms=[_STATEMENT_ALGORITHM]).payload
+    except (JoseError, ValueError, TypeError) as error:
+        raise InvalidStatement("its signature does not hold") from error
 
 
 def _encode(data: bytes) -> bytes:
@@ -131,7 +194,4 @@ def _encode(data: bytes) -> bytes:
 
 
 def _decode(text: bytes) -> bytes:
-    data = urlsafe_b64decode(text + b"=" * (-len(text) % 4))
-    if _encode(data) != text:
-        raise ValueError
-    return data
+    return urlsafe_b64decode(text + b"=" * (-len(text) % 4))

@@ -5,7 +5,6 @@ decides.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -20,8 +19,7 @@ from consentry.store.batches import Gatherer
 from consentry.store.session import Connection, Session
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(msgspec.Struct, frozen=True):
     """Whom a verified token speaks for: a customer of an institution; `host` is the one the request was sent to."""
 
     institution_id: int
@@ -30,16 +28,14 @@ class Subject:
     customer_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class LockedConsent:
+class LockedConsent(msgspec.Struct, frozen=True):
     """A consent that this transaction may change, or None if the customer has none with that id."""
 
     consent: Consent | None
     found: CustomerConsents
 
 
-@dataclass(frozen=True, slots=True)
-class DecidedChange:
+class DecidedChange(msgspec.Struct, frozen=True):
     """A change to be written, whose it is, and who made it."""
 
     institution_id: int
@@ -121,6 +117,38 @@ async def lock(
         found = CustomerConsents(consents=(), accounts=_accounts(row), moment=row[21])
         locked[row[0] - 1] = LockedConsent(consent=consent, found=found)
     return locked
+
+
+async def lock_by_id(
+    connection: Connection, institution_id: int, consent_ids: Sequence[str]
+) -> list[tuple[str, LockedConsent]]:
+    """Lock consents without a token, for an operator's work; give each with its customer's id, by consent id."""
+    rows = await connection.fetch(
+        """select c.customer_id, k.accounts::text, k.version,
+                  c.consent_id, c.application_id, a.name, a.icon_url, m.name,
+                  c.created_at, c.consented_on, c.expires_at, c.paused_at,
+                  c.revoked_at, c.revoked_by, c.revocation_reason, c.auto_share, c.shared_accounts::text,
+                  c.data_clusters::text, c.last_accessed, c.read_only, c.version, consentry.now()
+           from consentry.consents c
+           join consentry.customers k on k.institution_id = c.institution_id and k.customer_id = c.customer_id
+           join consentry.applications a on a.institution_id = c.institution_id and a.application_id = c.application_id
+           left join consentry.intermediaries m
+             on m.institution_id = a.institution_id and m.intermediary_id = a.intermediary_id
+           where c.institution_id = $1 and c.consent_id = any ($2)
+           order by c.consent_id
+           for no key update of c""",
+        institution_id,
+        list(consent_ids),
+    )
+    return [
+        (
+            row[0],
+            LockedConsent(
+                consent=_consent(row), found=CustomerConsents(consents=(), accounts=_accounts(row), moment=row[21])
+            ),
+        )
+        for row in rows
+    ]
 
 
 async def write(connection: Connection, decided: Sequence[DecidedChange]) -> None:

@@ -1,12 +1,12 @@
 """Tokens of the Consent Management API: issued by group commit, revoked and spent by conditional updates."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 import asyncpg
+import msgspec
 
 from consentry.domain.refusal import InvalidClient, Refusal
 from consentry.domain.token import TOKEN_LIFETIME, StoredToken
@@ -17,8 +17,7 @@ KEPT: Final = timedelta(days=30)
 _STORED = "institution_id, jti, number, customer_id, issued_at, expires_at, spent_at, revoked_at"
 
 
-@dataclass(frozen=True, slots=True)
-class TokenOrder:
+class TokenOrder(msgspec.Struct, frozen=True):
     """A request for a token: the client, the MACs of its secret under each live pepper, and what to record."""
 
     client_id: str
@@ -29,8 +28,7 @@ class TokenOrder:
     request_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class IssuedToken:
+class IssuedToken(msgspec.Struct, frozen=True):
     """A token that is committed: what is to be signed, under which key, and which secret asked for it."""
 
     institution_id: int
@@ -91,12 +89,13 @@ async def find(connection: Connection, jti: UUID) -> StoredToken | None:
     return None if row is None else _stored(row)
 
 
-async def revoke(connection: Connection, jti: UUID) -> StoredToken | None:
-    """End a token for everything; give its row, with the first time it was revoked, or None if it is unknown.
-
-    Whoever relies on the token at this moment finishes first; who comes later finds it dead.
-    """
+async def lock(connection: Connection, jti: UUID) -> None:
+    """Prepare to end a token: whoever relies on it or ends it at this moment finishes first, later ones wait."""
     await connection.execute("select consentry.end_token($1)", jti)
+
+
+async def revoke(connection: Connection, jti: UUID) -> StoredToken | None:
+    """End a locked token for everything; give its row, with the first time it was revoked, or None if it is unknown."""
     row = await connection.fetchrow(
         f"""update consentry.tokens set revoked_at = coalesce(revoked_at, consentry.now())
             where jti = $1 and issued_at > consentry.now() - $2::interval returning {_STORED}""",

@@ -6,7 +6,9 @@ fails, each is tried by itself.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
 
 from consentry.domain.actor import Actor
 from consentry.domain.consent import Circumstances, Consent, CustomerConsents, Decision
@@ -17,8 +19,7 @@ from consentry.store.consents import DecidedChange, LockedConsent, Subject
 from consentry.store.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeRequest:
+class ChangeRequest(msgspec.Struct, frozen=True):
     """Who asks for a change, of which consent, and the entity tags the caller knows (empty: any)."""
 
     subject: Subject
@@ -27,8 +28,7 @@ class ChangeRequest:
     if_match: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ShownConsent:
+class ShownConsent(msgspec.Struct, frozen=True):
     """A consent as it is now, with what is needed to show it."""
 
     consent: Consent

@@ -6,6 +6,8 @@ from enum import StrEnum
 from functools import partial
 from typing import TypeVar
 
+import msgspec
+
 from consentry.domain.actor import Actor, ActorKind
 from consentry.domain.consent import CustomerConsents
 from consentry.domain.refusal import InvalidClient
@@ -58,8 +60,7 @@ class Request:
     token: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """A successful answer: its body and, for one consent, its entity tag."""
 
     body: bytes
