@@ -1,10 +1,12 @@
-"""Customers' accounts, as the bank knows them."""
+"""Customers' accounts, as the bank knows them.
 
-from dataclasses import dataclass
+These and consents are named tuples, not dataclasses: every list makes dozens of them, several times faster.
+"""
+
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """An account that can be shared.
 
     `account_id` is the bank's handle, any characters; `number_display` is `XXXXXXXX` and the last four digits.
@@ -15,8 +17,7 @@ class Account:
     number_display: str
 
 
-@dataclass(frozen=True, slots=True)
-class CustomerAccounts:
+class CustomerAccounts(NamedTuple):
     """The accounts of one customer in the bank's order; `version` rises with each change of them."""
 
     accounts: tuple[Account, ...]

@@ -5,9 +5,10 @@ by the token; writing the change, its history, its audit entry and its event is 
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from consentry.domain.account import CustomerAccounts
 from consentry.domain.actor import Actor, ActorKind
@@ -40,8 +41,7 @@ class EventKind(StrEnum):
     CONSENT_REVOKED = "CONSENT_REVOKED"
 
 
-@dataclass(frozen=True, slots=True)
-class Consent:
+class Consent(NamedTuple):
     """One customer's consent to one app, with the names needed to show it; times are aware and in UTC."""
 
     consent_id: str
@@ -82,8 +82,7 @@ class Consent:
         return f'"{self.version}.{accounts.version}"'
 
 
-@dataclass(frozen=True, slots=True)
-class CustomerConsents:
+class CustomerConsents(NamedTuple):
     """All consents of one customer that are kept, the accounts they are about, and the moment of reading."""
 
     consents: tuple[Consent, ...]
@@ -137,7 +136,7 @@ def share_account(account_id: str, *, enabled: bool) -> Decision:
             return None
         accounts = consent.shared_accounts | {account_id} if enabled else consent.shared_accounts - {account_id}
         return Change(
-            after=replace(consent, shared_accounts=accounts, version=consent.version + 1),
+            after=consent._replace(shared_accounts=accounts, version=consent.version + 1),
             kind=ChangeKind.ACCOUNT_SHARED if enabled else ChangeKind.ACCOUNT_WITHHELD,
             at=circumstances.now,
             audit_before={"account_id": account_id, "enabled": shared},
@@ -158,7 +157,7 @@ def share_new_accounts(*, automatic: bool) -> Decision:
         if consent.auto_share == automatic:
             return None
         return Change(
-            after=replace(consent, auto_share=automatic, version=consent.version + 1),
+            after=consent._replace(auto_share=automatic, version=consent.version + 1),
             kind=ChangeKind.AUTO_SHARE_ON if automatic else ChangeKind.AUTO_SHARE_OFF,
             at=circumstances.now,
             audit_before={"auto_enable_future_accounts": consent.auto_share},
@@ -182,8 +181,7 @@ def stop_sharing(*, reason: str) -> Decision:
             raise ReadOnlyConsent
         ended_by = _who_ends(circumstances.actor)
         return Change(
-            after=replace(
-                consent,
+            after=consent._replace(
                 revoked_at=circumstances.now,
                 revoked_by=ended_by,
                 revocation_reason=reason,

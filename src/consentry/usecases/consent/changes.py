@@ -6,7 +6,6 @@ fails, each is tried by itself.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import msgspec
 
@@ -103,4 +102,4 @@ def _decide(
                 actor=request.actor,
             )
         )
-    return ShownConsent(consent=consent, customer=replace(found.found, consents=(consent,)))
+    return ShownConsent(consent=consent, customer=found.found._replace(consents=(consent,)))
