@@ -43,6 +43,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How many days events, and the audit with failed sign-ins, are kept; what is older is dropped by months."""
+
+    event_days: int
+    audit_days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of a process; docs/guides/operate.md lists the variables."""
 
@@ -63,6 +71,7 @@ class Settings:
     log_level: str
     checkpoint_file: Path
     checkpoint_syslog: bool
+    retention: Retention
 
     def __repr__(self) -> str:
         return f"Settings(data_dir={str(self.data_dir)!r}, bind={str(self.bind)!r}, ...)"
@@ -101,6 +110,10 @@ class Settings:
             log_level=reader.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
             checkpoint_file=reader.path("CHECKPOINT_FILE", data_dir / "audit-checkpoints.jsonl"),
             checkpoint_syslog=reader.choice("CHECKPOINT_SYSLOG", "no", ("yes", "no")) == "yes",
+            retention=Retention(
+                event_days=reader.integer("KEEP_EVENTS_DAYS", 90, least=30, most=36_500),
+                audit_days=reader.integer("KEEP_AUDIT_DAYS", 3 * 366, least=366, most=36_500),
+            ),
         )
         reader.refuse_unknown()
         if settings.keys and settings.key_command:

@@ -189,6 +189,19 @@ def read_statement(text: str, *, kind: str, public_keys: Mapping[str, str]) -> b
         raise InvalidStatement("its signature does not hold") from error
 
 
+def read_public_keys(text: str) -> dict[str, str]:
+    """Read a public JWK, or a set of them (RFC 7517, section 5), into JWKs by their `kid`.
+
+    Raises:
+        InvalidStatement: it is neither.
+    """
+    try:
+        found = msgspec.json.decode(text)
+        return {str(key["kid"]): msgspec.json.encode(key).decode() for key in found.get("keys", [found])}
+    except (msgspec.DecodeError, AttributeError, KeyError, TypeError):
+        raise InvalidStatement("it is no public key in JSON, as consentry audit public-key writes it") from None
+
+
 def _encode(data: bytes) -> bytes:
     return urlsafe_b64encode(data).rstrip(b"=")
 

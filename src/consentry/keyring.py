@@ -27,10 +27,14 @@ class KeyringError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """Peppers and key-encryption keys by id, 32 bytes each; the first of each is the current one."""
+    """Peppers and key-encryption keys by id, 32 bytes each; the first of each is the current one.
+
+    `coming` are the ids of keys that every process is to know before anything is stored under them.
+    """
 
     peppers: Mapping[str, bytes] = field(repr=False)
     encryption_keys: Mapping[str, bytes] = field(repr=False)
+    coming: tuple[str, ...] = ()
 
     @property
     def current_pepper(self) -> str:
@@ -70,27 +74,52 @@ class Keyring:
                 f"A value stored under the key {key_id} can't be opened; the key file is not this database's."
             ) from error
 
-    def with_new_keys(self) -> "Keyring":
-        """Give a keyring with a new current key of each kind; the others stay, for what was made under them."""
+    def with_coming_keys(self) -> "Keyring":
+        """Give a keyring with a new key of each kind that is known but not current yet; unchanged if it has them."""
+        if self.coming:
+            return self
+        pepper, encryption_key = _new_id("pepper"), _new_id("kek")
         return Keyring(
-            peppers={_new_id("pepper"): secrets.token_bytes(_KEY_BYTES), **self.peppers},
-            encryption_keys={_new_id("kek"): secrets.token_bytes(_KEY_BYTES), **self.encryption_keys},
+            peppers={**self.peppers, pepper: secrets.token_bytes(_KEY_BYTES)},
+            encryption_keys={**self.encryption_keys, encryption_key: secrets.token_bytes(_KEY_BYTES)},
+            coming=(pepper, encryption_key),
         )
 
-    def only(self, *, peppers: set[str], encryption_keys: set[str]) -> "Keyring":
-        """Give a keyring with the current keys and, of the older ones, only those named."""
+    def with_coming_current(self) -> "Keyring":
+        """Give a keyring in which the coming keys are the current ones; the others stay, for what was made under them.
+
+        Raises:
+            KeyringError: no keys are coming.
+        """
+        if not self.coming:
+            raise KeyringError("No new keys were prepared; run consentry keys rotate --prepare first.")
         return Keyring(
-            peppers={k: v for k, v in self.peppers.items() if k in peppers | {self.current_pepper}},
-            encryption_keys={
-                k: v for k, v in self.encryption_keys.items() if k in encryption_keys | {self.current_encryption_key}
-            },
+            peppers=_with_first(self.peppers, self.coming),
+            encryption_keys=_with_first(self.encryption_keys, self.coming),
+        )
+
+    def with_new_keys(self) -> "Keyring":
+        """Give a keyring with a new current key of each kind, for where no other process has the keys."""
+        return self.with_coming_keys().with_coming_current()
+
+    def only(self, *, peppers: set[str], encryption_keys: set[str]) -> "Keyring":
+        """Give a keyring with the current and coming keys and, of the older ones, only those named."""
+        kept = {*peppers, *encryption_keys, self.current_pepper, self.current_encryption_key, *self.coming}
+        return Keyring(
+            peppers={k: v for k, v in self.peppers.items() if k in kept},
+            encryption_keys={k: v for k, v in self.encryption_keys.items() if k in kept},
+            coming=self.coming,
         )
 
     def to_json(self) -> str:
         """Write the keyring in the form of the key file. It is secret."""
-        return json.dumps(
-            {"peppers": _encoded(self.peppers), "encryption_keys": _encoded(self.encryption_keys)}, indent=2
-        )
+        document: dict[str, object] = {
+            "peppers": _encoded(self.peppers),
+            "encryption_keys": _encoded(self.encryption_keys),
+        }
+        if self.coming:
+            document["coming"] = list(self.coming)
+        return json.dumps(document, indent=2)
 
 
 def new_keyring() -> Keyring:
@@ -101,12 +130,20 @@ def new_keyring() -> Keyring:
 def parse_keyring(text: str) -> Keyring:
     """Read the form of the key file: `{"peppers": {id: base64}, "encryption_keys": {id: base64}}`, current ones first.
 
+    A member `coming`, an array of ids, names keys that are to become current.
+
     Raises:
         KeyringError: it has another form, or a key does not have 32 bytes.
     """
     try:
         document = json.loads(text)
-        keyring = Keyring(peppers=_decoded(document["peppers"]), encryption_keys=_decoded(document["encryption_keys"]))
+        keyring = Keyring(
+            peppers=_decoded(document["peppers"]),
+            encryption_keys=_decoded(document["encryption_keys"]),
+            coming=tuple(map(str, document.get("coming", ()))),
+        )
+        if not set(keyring.coming) <= {*keyring.peppers, *keyring.encryption_keys}:
+            raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError):
         # The original error may quote the text, which is secret.
         raise KeyringError(
@@ -132,7 +169,7 @@ def read_key_file(path: Path) -> Keyring:
 
 
 def write_key_file(path: Path, keyring: Keyring, *, replace: bool) -> None:
-    """Write a key file with mode 0600, whole or not at all.
+    """Write a key file with mode 0600, whole or not at all, and return when it is on the disk.
 
     Raises:
         FileExistsError: there is one already and `replace` is not set.
@@ -142,6 +179,7 @@ def write_key_file(path: Path, keyring: Keyring, *, replace: bool) -> None:
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w") as file:
+            _give_to_owner(descriptor, path)
             file.write(keyring.to_json() + "\n")
             file.flush()
             os.fsync(file.fileno())
@@ -151,6 +189,29 @@ def write_key_file(path: Path, keyring: Keyring, *, replace: bool) -> None:
             path.hardlink_to(draft)
     finally:
         draft.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _with_first(keys: Mapping[str, bytes], first: tuple[str, ...]) -> dict[str, bytes]:
+    return {
+        **{key_id: key for key_id, key in keys.items() if key_id in first},
+        **{key_id: key for key_id, key in keys.items() if key_id not in first},
+    }
+
+
+def _give_to_owner(descriptor: int, path: Path) -> None:
+    """As root, give a draft to whom the file belongs that it replaces, else to whom its folder belongs."""
+    if os.geteuid() == 0:
+        owner = path.stat() if path.exists() else path.parent.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _new_id(kind: str) -> str:

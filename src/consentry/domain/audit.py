@@ -53,3 +53,46 @@ class AuditEntry:
 def next_hash(previous: bytes, entry: AuditEntry) -> bytes:
     """Chain an entry to the hash before it: SHA-256 of the previous hash and the entry's canonical bytes."""
     return hashlib.sha256(previous + entry.canonical_bytes()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class ChainStatement:
+    """What a checkpoint says: at this time the chain of this institution (its public id) had this hash at this number.
+
+    Signed and kept outside, it shows later whether the chain was cut off or made anew.
+    """
+
+    institution: str
+    sequence: int
+    hash: bytes
+    at: datetime
+
+    def to_json(self) -> bytes:
+        """Write the statement: JSON, members sorted, the hash in hexadecimal, the time in milliseconds UTC."""
+        members = {
+            "institution": self.institution,
+            "sequence": self.sequence,
+            "hash": self.hash.hex(),
+            "at": self.at.astimezone(UTC).isoformat(timespec="milliseconds"),
+        }
+        return json.dumps(members, sort_keys=True, separators=(",", ":")).encode()
+
+    @staticmethod
+    def from_json(text: bytes) -> "ChainStatement":
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        members = json.loads(text)
+        if not isinstance(members, dict) or not isinstance(members.get("sequence"), int):
+            raise ValueError(text)
+        try:
+            return ChainStatement(
+                institution=str(members["institution"]),
+                sequence=members["sequence"],
+                hash=bytes.fromhex(members["hash"]),
+                at=datetime.fromisoformat(members["at"]),
+            )
+        except (KeyError, TypeError):
+            raise ValueError(text) from None

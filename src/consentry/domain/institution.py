@@ -12,6 +12,8 @@ from consentry.domain.refusal import InvalidInstitution
 
 LONGEST_OVERLAP = timedelta(days=30)
 _PUBLIC_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 
 
 class InstitutionStatus(StrEnum):
@@ -43,3 +45,25 @@ def check_new_institution(public_id: str, name: str) -> None:
     """
     if not _PUBLIC_ID.fullmatch(public_id) or not 1 <= len(name) <= 200 or not name.isprintable():
         raise InvalidInstitution
+
+
+def check_host(host: str) -> str:
+    """Give the host name in small letters (RFC 1123, section 2.1), without a port.
+
+    Raises:
+        InvalidInstitution: it is no host name.
+    """
+    lowered = host.lower()
+    if len(lowered) > 253 or not _HOST.fullmatch(lowered):
+        raise InvalidInstitution("Give a host name such as consents.bank.example, without a port.")
+    return lowered
+
+
+def check_overlap(overlap: timedelta) -> None:
+    """Check how long a previous secret may live on.
+
+    Raises:
+        InvalidInstitution: less than nothing, or more than 30 days.
+    """
+    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
+        raise InvalidInstitution("Give an overlap from 0s to 30d.")

@@ -34,20 +34,20 @@ class InvalidRequest(Refusal):
 
 class UnsupportedType(Refusal):
     code = "unsupported_type"
-    sentence = 'Set "type" to "consent_management".'
+    sentence = "Set type to consent_management."
 
 
 class InvalidScope(Refusal):
     code = "invalid_scope"
     sentence = (
-        'Set "scopes" to "customer.modify_consent:" followed by the customer\'s id'
-        " of 1 to 255 visible ASCII characters without spaces."
+        "Set scopes to customer.modify_consent: followed by the customer's id,"
+        " which has 1 to 255 visible ASCII characters and no space."
     )
 
 
 class UnknownName(Refusal):
     code = "unknown_name"
-    sentence = 'Set "name" to "consent_management", the only set of credentials there is.'
+    sentence = "Set name to consent_management, the only set of credentials there is."
 
 
 class InvalidClient(Refusal):
@@ -178,3 +178,45 @@ class CredentialsExist(Refusal):
 class NoCredentials(Refusal):
     code = "no_credentials"
     sentence = "The institution has no credentials yet; generate them first."
+
+
+class ImportRunning(Refusal):
+    code = "import_running"
+    sentence = "Another import of this institution is running; wait until it has ended, or stop it."
+
+
+class ImportUnreadable(Refusal):
+    code = "import_unreadable"
+    sentence = "The file to import can't be read; check its name and who may read it."
+
+
+class InstitutionMirrored(Refusal):
+    code = "institution_mirrored"
+    sentence = "The institution mirrors another system; import with --mirror, or cut over first."
+
+
+class AlreadyCutOver(Refusal):
+    code = "already_cut_over"
+    sentence = "The institution has cut over and decides here; import without --mirror."
+
+
+class NothingMirrored(Refusal):
+    code = "nothing_mirrored"
+    sentence = "The institution mirrors no other system; there is nothing to cut over."
+
+
+class ReportOutdated(Refusal):
+    code = "report_outdated"
+    sentence = "Another import was published after the differences were reported; look at them again."
+
+
+class VanishedUndecided(Refusal):
+    code = "vanished_undecided"
+    sentence = (
+        "Consents that are live here were not in the last file; say with --vanished whether to end or to keep them."
+    )
+
+
+class KeysStillUsed(Refusal):
+    code = "keys_still_used"
+    sentence = "Live secrets are still stored under the older peppers; they move when they are used."

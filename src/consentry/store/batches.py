@@ -77,7 +77,9 @@ class Gatherer(Generic[Item, Result]):
             results = await self._work([item for item, _ in batch])
         except TemporarilyUnavailable as refusal:
             for _, future in batch:
-                _give(future, TemporarilyUnavailable(refusal.description))
+                own = TemporarilyUnavailable(refusal.description)
+                own.__cause__ = refusal.__cause__
+                _give(future, own)
         except Exception as error:  # noqa: BLE001 - it reaches the request that caused it, below
             if len(batch) == 1:
                 _give(batch[0][1], error)

@@ -178,6 +178,34 @@ async def write(connection: Connection, decided: Sequence[DecidedChange]) -> Non
     )
 
 
+async def of_customer(connection: Connection, institution_id: int, customer_id: str) -> CustomerConsents:
+    """Read all consents that are kept of a customer, in no particular order, for an operator: no token is asked for."""
+    customer = await connection.fetchrow(
+        """select null, k.accounts::text, k.version, consentry.now()
+           from (select $1::integer as institution_id, $2::text as customer_id) asked
+           left join consentry.customers k using (institution_id, customer_id)""",
+        institution_id,
+        customer_id,
+    )
+    rows = await connection.fetch(
+        """select null, null, null, g.consent_id, g.application_id, a.name, a.icon_url, m.name,
+                  g.created_at, g.consented_on, g.expires_at, g.paused_at, g.revoked_at, g.revoked_by,
+                  g.revocation_reason, g.auto_share, g.shared_accounts::text, g.data_clusters::text,
+                  g.last_accessed, g.read_only, g.version
+           from consentry.consents g
+           join consentry.applications a using (institution_id, application_id)
+           left join consentry.intermediaries m using (institution_id, intermediary_id)
+           where g.institution_id = $1 and g.customer_id = $2""",
+        institution_id,
+        customer_id,
+    )
+    if customer is None:
+        raise AssertionError
+    return CustomerConsents(
+        consents=tuple(_consent(row) for row in rows), accounts=_accounts(customer), moment=customer[3]
+    )
+
+
 def _accounts(row: asyncpg.Record) -> CustomerAccounts:
     if row[1] is None:
         return NO_ACCOUNTS

@@ -130,7 +130,7 @@ async def store_under_pepper(
     """Store a secret's keyed hash under another pepper; it was just presented and is right."""
     await connection.execute(
         """update consentry.credential_secrets set mac = $4, pepper_id = $5
-           where institution_id = $1 and name = $2 and number = $3""",
+           where institution_id = $1 and name = $2 and number = $3 and pepper_id <> $5""",
         institution_id,
         name,
         number,

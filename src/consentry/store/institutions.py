@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 import asyncpg
@@ -60,6 +61,40 @@ async def visible(connection: Connection) -> list[Institution]:
     return [_institution(row) for row in rows]
 
 
+async def lock(connection: Connection, institution_id: int) -> None:
+    """Change an institution alone: whatever relies on it at this moment finishes first."""
+    await connection.execute("select consentry.end_secrets_of($1)", institution_id)
+
+
+async def change(
+    connection: Connection,
+    institution_id: int,
+    *,
+    status: InstitutionStatus,
+    host: str | None,
+    secret_overlap: timedelta,
+) -> Institution:
+    """Store what may be changed of an institution and give it as it is then.
+
+    Raises:
+        InstitutionExists: the host is taken.
+    """
+    try:
+        row = await connection.fetchrow(
+            f"""update consentry.institutions set status = $2, host = $3, secret_overlap = $4
+                where institution_id = $1 returning {_COLUMNS}""",
+            institution_id,
+            status.value,
+            host,
+            secret_overlap,
+        )
+    except asyncpg.UniqueViolationError:
+        raise InstitutionExists from None
+    if row is None:
+        raise AssertionError
+    return _institution(row)
+
+
 async def end_everything_before_now(connection: Connection, institution_id: int) -> None:
     """Kill all tokens and page sessions of an institution that exist at this moment."""
     await connection.execute("select consentry.end_secrets_of($1)", institution_id)
@@ -96,6 +131,27 @@ async def signing_key(connection: Connection, kid: str) -> SealedSigningKey | No
         "select institution_id, public_id, sealed_key, sealed_under from consentry.signing_key_by_kid($1)", kid
     )
     return None if row is None else SealedSigningKey(*row)
+
+
+async def signing_keys_under_others(connection: Connection, encryption_key: str) -> dict[str, tuple[bytes, str]]:
+    """Lock and give, by `kid`, the signing keys in sight that other keys seal: sealed bytes, and under what."""
+    rows = await connection.fetch(
+        "select kid, sealed_key, sealed_under from consentry.signing_keys where sealed_under <> $1 for update",
+        encryption_key,
+    )
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+async def reseal_signing_key(
+    connection: Connection, institution_id: int, kid: str, *, sealed: tuple[bytes, str]
+) -> None:
+    """Store a signing key as sealed anew."""
+    await connection.execute(
+        "update consentry.signing_keys set sealed_key = $3, sealed_under = $4 where institution_id = $1 and kid = $2",
+        institution_id,
+        kid,
+        *sealed,
+    )
 
 
 def _institution(row: asyncpg.Record) -> Institution:

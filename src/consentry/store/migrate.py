@@ -101,7 +101,7 @@ async def migrate(
     Raises: SchemaAhead, MigrationChanged, MigrationFilesUnusable.
     """
     migrations = known_migrations(source)
-    async with _alone(connection):
+    async with alone(connection):
         await _make_record(connection, app_role)
         recorded = await _recorded(connection)
         _refuse_disagreement(migrations, recorded)
@@ -150,7 +150,8 @@ def known_migrations(source: Traversable | None = None) -> list[Migration]:
 
 
 @contextlib.asynccontextmanager
-async def _alone(connection: "Connection") -> AsyncIterator[None]:
+async def alone(connection: "Connection") -> AsyncIterator[None]:
+    """Keep every other process that migrates waiting; may be entered again by what runs inside."""
     await connection.execute("select pg_advisory_lock($1)", _LOCK)
     try:
         yield

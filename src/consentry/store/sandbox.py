@@ -80,25 +80,36 @@ class CustomerCount:
 
 async def is_marked(connection: Connection) -> bool:
     """Tell whether the database bears the sandbox's mark; one without the product's schema does not."""
-    comment = await connection.fetchval("select obj_description(to_regnamespace('consentry'), 'pg_namespace')")
+    comment: str | None = await connection.fetchval(
+        "select obj_description(to_regnamespace('consentry'), 'pg_namespace')"
+    )
     return comment == MARK
+
+
+async def refuse_others(connection: Connection) -> None:
+    """Refuse a database that is somebody's: it has institutions and does not bear the mark.
+
+    Raises:
+        SandboxRefused: it is one.
+    """
+    if await connection.fetchval("select to_regclass('consentry.institutions') is null") or await is_marked(connection):
+        return
+    if await connection.fetchval("select exists (select from consentry.institutions)"):
+        raise SandboxRefused(
+            "This database has institutions and was not made by the sandbox, so that the sandbox won't touch it. "
+            "Name another folder in CONSENTRY_DATA_DIR."
+        )
 
 
 async def mark(connection: Connection) -> None:
     """Mark the database as the sandbox's, as the owner of its tables; done already, it stays.
 
     Raises:
-        SandboxRefused: it is not marked and has institutions.
+        SandboxRefused: it is somebody's.
     """
     async with connection.transaction():
-        if await is_marked(connection):
-            return
         await connection.execute("lock table consentry.institutions in share row exclusive mode")
-        if await connection.fetchval("select exists (select from consentry.institutions)"):
-            raise SandboxRefused(
-                "This database has institutions and was not made by the sandbox, so that the sandbox won't touch it. "
-                "Name another folder in CONSENTRY_DATA_DIR."
-            )
+        await refuse_others(connection)
         await connection.execute(f"comment on schema consentry is '{MARK}'")
 
 
@@ -115,7 +126,9 @@ async def erase(connection: Connection) -> None:
             """select exists (select from pg_stat_activity
                               where datname = current_database() and pid <> pg_backend_pid() and usename is not null)"""
         ):
-            raise SandboxRefused("The sandbox is in use: stop every consentry that works on it first. Nothing was deleted.")
+            raise SandboxRefused(
+                "The sandbox is in use: stop whatever works on it, then try again. Nothing was deleted."
+            )
         await connection.execute("set local client_min_messages = warning")
         await connection.execute("drop schema consentry cascade")
 
@@ -164,15 +177,17 @@ async def _fill_consents(connection: Connection, institution_id: int, consents: 
                 as c (consent_id, customer_id, application_id, granted, shared_accounts, data_clusters, auto_share,
                       expires, paused, revoked, revoked_by, reason, accessed)
         ), history as (
-            insert into consentry.consent_changes (institution_id, consent_id, version, at, kind, actor_kind, actor_id, detail)
+            insert into consentry.consent_changes (
+                institution_id, consent_id, version, at, kind, actor_kind, actor_id, detail)
             select $1, consent_id, 2, now - revoked, 'revoked', revoked_by,
                    case revoked_by when 'customer' then customer_id when 'recipient' then application_id end,
                    jsonb_build_object('status', 'revoked', 'reason', reason)
             from made_up where revoked is not null
         )
         insert into consentry.consents (
-            institution_id, consent_id, customer_id, application_id, created_at, consented_on, expires_at, paused_at,
-            revoked_at, revoked_by, revocation_reason, auto_share, shared_accounts, data_clusters, last_accessed, version)
+            institution_id, consent_id, customer_id, application_id, created_at, consented_on, expires_at,
+            paused_at, revoked_at, revoked_by, revocation_reason, auto_share, shared_accounts, data_clusters,
+            last_accessed, version)
         select $1, consent_id, customer_id, application_id, now - granted, now - granted, now - expires, now - paused,
                now - revoked, revoked_by, reason, auto_share, shared_accounts::jsonb, data_clusters::jsonb,
                now - accessed, case when revoked is null then 1 else 2 end
@@ -200,8 +215,9 @@ async def customer_counts(connection: Connection) -> list[CustomerCount]:
     rows = await connection.fetch(
         """
         select k.customer_id, count(c.consent_id) as consents,
-               count(c.consent_id) filter (where c.revoked_at is null and c.paused_at is null and c.shared_accounts <> '[]'
-                                           and (c.expires_at is null or c.expires_at > consentry.now())) as sharing
+               count(c.consent_id) filter (
+                   where c.revoked_at is null and c.paused_at is null and c.shared_accounts <> '[]'
+                     and (c.expires_at is null or c.expires_at > consentry.now())) as sharing
         from consentry.customers k
         left join consentry.consents c on c.institution_id = k.institution_id and c.customer_id = k.customer_id
         group by k.customer_id order by consents desc, k.customer_id

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Final, Literal, TypeAlias, TypeVar
 
 import asyncpg
+from asyncpg.connect_utils import SessionAttribute
 
 from consentry.domain.refusal import TemporarilyUnavailable
 
@@ -17,6 +18,8 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolC
 Result = TypeVar("Result")
 
 _ACQUIRE_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 8.0
+"""How long a request may take of the store, before it is answered that the service is unavailable."""
 _ATTEMPTS: Final = 4
 _CONFLICTS: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 UNAVAILABLE: Final = (
@@ -27,6 +30,8 @@ UNAVAILABLE: Final = (
     asyncpg.InternalClientError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.LockNotAvailableError,
     asyncpg.PostgresIOError,
@@ -37,12 +42,20 @@ UNAVAILABLE: Final = (
 class Session:
     """A pool of connections as the application's role, and the transactions on it."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", *, answer_within: float | None = None) -> None:
         self._pool = pool
+        self._answer_within = answer_within
+        self._expiring: set[asyncio.Task[None]] = set()
 
     @staticmethod
-    async def connect(url: str, *, connections: int, application_name: str = "consentry") -> "Session":
+    async def connect(
+        url: str, *, connections: int, application_name: str = "consentry", answer_within: float | None = None
+    ) -> "Session":
         """Open a pool of at most `connections`; the first is opened now.
+
+        With `answer_within` it serves requests: what takes longer than so many seconds is given up, the connection with
+        it, in case the other end is gone without a word; and a database that takes no writes, whose rows may be old,
+        counts as away.
 
         Raises:
             TemporarilyUnavailable: the database can't be reached.
@@ -54,6 +67,8 @@ class Session:
                 max_size=connections,
                 max_inactive_connection_lifetime=0,
                 reset=_leave_as_it_is,
+                timeout=_ACQUIRE_SECONDS,
+                target_session_attrs=None if answer_within is None else SessionAttribute.read_write,
                 server_settings={
                     "application_name": application_name,
                     "plan_cache_mode": "force_generic_plan",
@@ -64,7 +79,7 @@ class Session:
             )
         except UNAVAILABLE as error:
             raise TemporarilyUnavailable from error
-        return Session(pool)
+        return Session(pool, answer_within=answer_within)
 
     async def close(self) -> None:
         """Close the connections; after five seconds, whatever they still do."""
@@ -82,9 +97,23 @@ class Session:
         """
         try:
             async with self._pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
-                yield connection
+                if self._answer_within is None:
+                    yield connection
+                    return
+                guard = asyncio.get_running_loop().call_later(self._answer_within, self._give_up, connection)
+                try:
+                    yield connection
+                finally:
+                    guard.cancel()
         except UNAVAILABLE as error:
             raise TemporarilyUnavailable from error
+
+    def _give_up(self, connection: Connection) -> None:
+        """End a connection that does not answer, and use none that was opened before: they may hang, too."""
+        connection.terminate()
+        task = asyncio.get_running_loop().create_task(self._pool.expire_connections())
+        self._expiring.add(task)
+        task.add_done_callback(self._expiring.discard)
 
     @asynccontextmanager
     async def begin(self, *institution_ids: int, snapshot: bool = False) -> AsyncIterator[Connection]:

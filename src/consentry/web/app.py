@@ -1,8 +1,10 @@
 """The application of a worker process: hot paths by hand, everything else by Starlette."""
 
+from functools import partial
+
 from starlette.applications import Starlette
 
-from consentry.web.asgi import Application, Receive, Scope, Send
+from consentry.web.asgi import Message, Receive, Scope, Send
 from consentry.web.consent_api.app import ConsentApi
 from consentry.web.metrics import RequestMetrics
 from consentry.web.observation import Observation
@@ -34,5 +36,12 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        surface: Application = self._consent_api if scope["path"].startswith("/api/") else self._pages
-        await surface(scope, receive, send)
+        if scope["path"].startswith("/api/"):
+            await self._consent_api(scope, receive, send)
+        else:
+            await self._pages(scope, receive, partial(self._send_page, send))
+
+    async def _send_page(self, send: Send, message: Message) -> None:
+        if self._consent_api.draining and message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (b"connection", b"close")]
+        await send(message)

@@ -48,6 +48,7 @@ COMMAND_LINE_ONLY: Final[frozenset[type[Refusal]]] = frozenset(
         reasons.NothingMirrored,
         reasons.ReportOutdated,
         reasons.VanishedUndecided,
+        reasons.KeysStillUsed,
     }
 )
 

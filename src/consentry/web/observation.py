@@ -7,6 +7,7 @@ once.
 
 import asyncio
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ import structlog
 from consentry.web.metrics import RequestMetrics
 
 _WRITE_EVERY: Final = 0.1
+_TELL_OUTAGES_EVERY: Final = 1.0
 _write_line: Final = msgspec.json.Encoder().encode
 
 
@@ -41,6 +43,7 @@ class Observation:
         self._log = structlog.get_logger("consentry.requests")
         self._logs_requests = logs_requests
         self._lines: list[bytes] = []
+        self._next_outage = 0.0
 
     def request(
         self,
@@ -79,6 +82,19 @@ class Observation:
             lines.append(b"")
             sys.stderr.buffer.write(b"\n".join(lines))
             sys.stderr.buffer.flush()
+
+    def unavailable(self, cause: BaseException | None, *, request_id: str, operation: str) -> None:
+        """Log why the store can't be used, once a second at most: an outage concerns every request."""
+        now = time.monotonic()
+        if cause is not None and now >= self._next_outage:
+            self._next_outage = now + _TELL_OUTAGES_EVERY
+            self._log.warning(
+                "the store is unavailable",
+                operation=operation,
+                request_id=request_id,
+                cause=type(cause).__name__,
+                sqlstate=getattr(cause, "sqlstate", None),
+            )
 
     def failure(self, failure: Exception, *, request_id: str, operation: str) -> None:
         """Log a fault of ours: its kind and where it happened, not its message, which may quote a value."""

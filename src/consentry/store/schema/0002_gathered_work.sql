@@ -208,6 +208,8 @@ create function consentry.lock_consents(
     returns setof consentry.consent_row
     language plpgsql volatile
     as $$
+declare
+    moment timestamptz;
 begin
     perform set_config('consentry.institutions', visible::text, true);
     perform consentry.rely_on(visible, jtis);
@@ -217,6 +219,8 @@ begin
           on c.institution_id = q.institution_id and c.consent_id = q.consent_id and c.customer_id = q.customer_id
         order by c.institution_id, c.consent_id
         for no key update of c) as locked;
+    -- The locks may have been waited for: the moment of the decision is this one, so that times follow versions.
+    moment := consentry.now() + (clock_timestamp() - statement_timestamp());
     return query
         with live as materialized (
             select * from consentry.live_tokens(institution_ids, hosts, jtis, customer_ids)
@@ -230,7 +234,7 @@ begin
                g.consent_id, g.application_id, a.name, a.icon_url, m.name,
                g.created_at, g.consented_on, g.expires_at, g.paused_at,
                g.revoked_at, g.revoked_by, g.revocation_reason, g.auto_share, g.shared_accounts::text,
-               g.data_clusters::text, g.last_accessed, g.read_only, g.version, consentry.now()
+               g.data_clusters::text, g.last_accessed, g.read_only, g.version, moment
         from live l
         left join consentry.customers k on k.institution_id = l.institution_id and k.customer_id = l.customer_id
         left join given g on g.number = l.number

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from consentry.domain.actor import Actor
 from consentry.domain.credential import CREDENTIAL_NAME, Secret, rotate
+from consentry.domain.institution import check_overlap
 from consentry.domain.refusal import InvalidClient, NoCredentials
 from consentry.store import audit, clock, credentials, events, institutions
 from consentry.usecases.credentials.new_secret import ShownCredentials, make_secret
@@ -27,8 +28,11 @@ async def rotate_credentials(
         NoCredentials: there is nothing to rotate.
         InvalidClient: the presented secret has ended meanwhile.
         SupersededSecret: the presented secret is not the newest.
+        InvalidInstitution: the overlap is longer than 30 days.
         TemporarilyUnavailable: the store can't be reached or can't write.
     """
+    if overlap is not None:
+        check_overlap(overlap)
     text, stored = make_secret(services)
     async with services.session.begin(institution_id) as connection:
         current = await credentials.lock(connection, institution_id, CREDENTIAL_NAME)

@@ -1,7 +1,7 @@
 """Add an institution, with its first signing key."""
 
 from consentry.domain.actor import Actor
-from consentry.domain.institution import Institution, check_new_institution
+from consentry.domain.institution import Institution, check_host, check_new_institution
 from consentry.store import audit, institutions
 from consentry.usecases.services import Services
 from consentry.usecases.token.change_signing_key import change_signing_key
@@ -13,14 +13,14 @@ async def add_institution(
     """Add an institution that may issue tokens as soon as it has credentials.
 
     Raises:
-        InvalidInstitution: the id or the name is malformed.
+        InvalidInstitution: the id, the name or the host is malformed.
         InstitutionExists: the id or the host is taken.
         TemporarilyUnavailable: the store can't be reached or can't write.
     """
     check_new_institution(public_id, name)
     async with services.session.begin() as connection:
         institution_id = await institutions.add(
-            connection, public_id=public_id, name=name, host=None if host is None else host.lower()
+            connection, public_id=public_id, name=name, host=None if host is None else check_host(host)
         )
         await institutions.show(connection, institution_id)
         await change_signing_key(services, connection, institution_id)

@@ -30,6 +30,7 @@ async def revoke_token(services: Services, presented: PresentedCredentials, *, t
     if signing_key.institution_id != client.institution_id:
         raise UnknownToken
     async with services.session.begin(client.institution_id) as connection:
+        await tokens.lock(connection, claims.jti)
         before = await tokens.find(connection, claims.jti)
         revoked = await tokens.revoke(connection, claims.jti)
         if before is None or revoked is None:

@@ -56,8 +56,6 @@ class ConsentApi:
         answer_headers = [*_STANDING_HEADERS, (b"x-request-id", request_id.encode())]
         if headers.interaction_id is not None:
             answer_headers.append((b"x-fapi-interaction-id", headers.interaction_id))
-        if self.draining:
-            answer_headers.append((b"connection", b"close"))
         operation = "none"
         error = ""
         try:
@@ -77,10 +75,14 @@ class ConsentApi:
             error = refusal.code
             status, body = errors.CONSENT_API[type(refusal)], answers.refusal_body(refusal)
             answer_headers += errors.error_headers(refusal)
+            if status == 503:
+                self._observation.unavailable(refusal.__cause__, request_id=request_id, operation=operation)
         except Exception as failure:  # noqa: BLE001 - the last resort: told to the log, not to the caller
             error = "server_error"
             status, body = 500, answers.SERVER_ERROR
             self._observation.failure(failure, request_id=request_id, operation=operation)
+        if self.draining:
+            answer_headers.append((b"connection", b"close"))
         await send_answer(send, status=status, headers=answer_headers, body=body)
         self._observation.request(
             operation=operation,

@@ -1,0 +1,172 @@
+"""Decisions that were taken after a backup: what of them is re-applied when it is restored.
+
+Nothing that was ended comes back: what ends or narrows is re-applied if it was still in force at the end of the
+record. What grants or widens is not: it is lost with the database, and the customer or the institution can grant it
+anew. Where the record comes from, and that it is whole, is the business of usecases/backup/lost.py.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from consentry.domain.actor import Actor, ActorKind
+from consentry.domain.audit import AuditEntry
+from consentry.domain.credential import Credentials, Secret
+from consentry.domain.institution import InstitutionStatus
+
+SECRETS_ENDED: Final = "credentials.secrets_ended"
+RESTORED: Final = "installation.restored"
+_ENDS_SECRETS: Final = frozenset({"credentials.rotated", "credentials.leaked", SECRETS_ENDED})
+
+
+@dataclass(frozen=True, slots=True)
+class Restrictions:
+    """What is to be re-applied, each with the entry that tells of it.
+
+    `revoked` and `auto_share_off` are by consent id, `withheld` by consent and account id, `revoked_tokens` by token
+    id, `ended_secrets` in order; `closed` is the end of the institution's service. `others` counts, by action, what
+    is not re-applied.
+    """
+
+    revoked: Mapping[str, AuditEntry]
+    withheld: Mapping[tuple[str, str], AuditEntry]
+    auto_share_off: Mapping[str, AuditEntry]
+    revoked_tokens: Mapping[str, AuditEntry]
+    ended_secrets: tuple[AuditEntry, ...]
+    closed: AuditEntry | None
+    others: Mapping[str, int]
+
+    @property
+    def consent_ids(self) -> list[str]:
+        """Give the ids of all consents that are concerned."""
+        return sorted({*self.revoked, *self.auto_share_off, *(consent_id for consent_id, _ in self.withheld)})
+
+
+def restrictions(entries: Iterable[AuditEntry]) -> Restrictions:
+    """Find what of these entries, oldest first, ended or narrowed something and was not taken back by a later one."""
+    revoked: dict[str, AuditEntry] = {}
+    withheld: dict[tuple[str, str], AuditEntry] = {}
+    auto_share_off: dict[str, AuditEntry] = {}
+    revoked_tokens: dict[str, AuditEntry] = {}
+    ended_secrets: list[AuditEntry] = []
+    closed: AuditEntry | None = None
+    others: Counter[str] = Counter()
+    for entry in entries:
+        if entry.outcome != "done":
+            continue
+        subject = entry.subject_id or ""
+        match entry.action:
+            case "consent.revoked":
+                revoked.setdefault(subject, entry)
+            case "consent.account_withheld":
+                withheld[subject, account_of(entry)] = entry
+            case "consent.auto_share_off":
+                auto_share_off[subject] = entry
+            case "token.revoked":
+                revoked_tokens.setdefault(subject, entry)
+            case action if action in _ENDS_SECRETS:
+                ended_secrets.append(entry)
+            case "institution.changed" if status_of(entry) is not InstitutionStatus.ENABLED:
+                closed = entry
+            case action:
+                if action == "consent.account_shared":
+                    withheld.pop((subject, account_of(entry)), None)
+                elif action == "consent.auto_share_on":
+                    auto_share_off.pop(subject, None)
+                elif action == "institution.changed":
+                    closed = None
+                if entry.action != RESTORED:
+                    others[entry.action] += 1
+    return Restrictions(
+        revoked=revoked,
+        withheld=withheld,
+        auto_share_off=auto_share_off,
+        revoked_tokens=revoked_tokens,
+        ended_secrets=tuple(ended_secrets),
+        closed=closed,
+        others=dict(others),
+    )
+
+
+def account_of(entry: AuditEntry) -> str:
+    """Give the account that an entry about sharing names."""
+    return str(_after(entry).get("account_id", ""))
+
+
+def reason_of(entry: AuditEntry) -> str:
+    """Give the reason code of a revocation."""
+    return str(_after(entry).get("reason", "user_action"))
+
+
+def status_of(entry: AuditEntry) -> InstitutionStatus:
+    """Give the status that a change of an institution left."""
+    return InstitutionStatus(str(_after(entry).get("status", InstitutionStatus.ENABLED)))
+
+
+def decided_at(entry: AuditEntry) -> datetime:
+    """Give when the decision was taken: for one that an earlier restore re-applied, the time of the first."""
+    return _time(_after(entry).get("decided_at")) or entry.at
+
+
+def actor_of(entry: AuditEntry) -> Actor:
+    """Give who took the decision."""
+    return Actor(ActorKind(entry.actor_kind), entry.actor_id, entry.source, entry.request_id)
+
+
+def provenance(entry: AuditEntry) -> dict[str, object]:
+    """Give what the record of a re-applied decision says of the first record."""
+    return {"reapplied_from": str(entry.entry_id), "decided_at": decided_at(entry).astimezone(UTC).isoformat()}
+
+
+def secrets_ended_by(credentials: Credentials, entry: AuditEntry) -> tuple[Secret, ...]:
+    """Find which secrets end, or end earlier, by a rotation, leak or end that came after them; with their new ends.
+
+    A rotation leaves one secret alive for the overlap: the one it replaced, or the one before when the answer with
+    the newest was lost, which then keeps its own end. All others end at once.
+    """
+    ends = {secret.number: entry.at for secret in credentials.secrets}
+    after = _after(entry)
+    match entry.action:
+        case "credentials.rotated":
+            until = _time(after.get("previous_secret_expires_at"))
+            survivor = _survivor(credentials, entry, until=until)
+            if until is not None and survivor is not None:
+                ends[survivor.number] = until
+        case "credentials.secrets_ended":
+            told = after.get("secrets")
+            named = {each["secret"]: _time(each["expires_at"]) for each in told} if isinstance(told, list) else {}
+            ends = {s.number: named[s.display] or entry.at for s in credentials.secrets if s.display in named}
+    return tuple(
+        replace(secret, expires_at=ends[secret.number])
+        for secret in credentials.secrets
+        if secret.number in ends and secret.is_live(ends[secret.number])
+    )
+
+
+def _survivor(credentials: Credentials, entry: AuditEntry, *, until: datetime | None) -> Secret | None:
+    """Find the secret that a rotation left alive until then: known by its end, which stays, or by its display form."""
+    replaced = _members(entry.before).get("secret")
+    kept = (secret for secret in credentials.secrets if _is_same(secret.expires_at, until))
+    named = (secret for secret in credentials.secrets if secret.display == replaced)
+    return next(kept, None) or next(named, None)
+
+
+def _is_same(one: datetime | None, other: datetime | None) -> bool:
+    """Compare times to the millisecond, which is what the audit has of them."""
+    return one is not None and other is not None and abs((one - other).total_seconds()) < 0.001
+
+
+def _after(entry: AuditEntry) -> Mapping[str, object]:
+    return _members(entry.after)
+
+
+def _members(text: str | None) -> Mapping[str, object]:
+    members: object = json.loads(text) if text is not None else {}
+    return members if isinstance(members, dict) else {}
+
+
+def _time(text: object) -> datetime | None:
+    return datetime.fromisoformat(text) if isinstance(text, str) else None

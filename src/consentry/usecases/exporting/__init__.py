@@ -1,0 +1,1 @@
+"""Exports: everything of an institution, in the form of an import."""

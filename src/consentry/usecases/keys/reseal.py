@@ -1,0 +1,55 @@
+"""Encrypt every stored key under the current key-encryption key."""
+
+from consentry.domain.actor import Actor
+from consentry.store import audit, installation_keys, institutions
+from consentry.usecases.audit.checkpoint_key import purpose_of as purpose_of_installation_key
+from consentry.usecases.services import Services
+from consentry.usecases.token.signing_keys import purpose_of as purpose_of_signing_key
+
+
+async def reseal_keys(services: Services, *, actor: Actor) -> int:
+    """Encrypt anew what is stored under older key-encryption keys, institution by institution; give how many keys.
+
+    What is current already is left as it is, so that it can be repeated after it was cut off.
+
+    Raises:
+        KeyringError: something is stored under a key that is not here; what came before it is done.
+        TemporarilyUnavailable: the store can't be reached or can't write.
+    """
+    async with services.session.connection() as connection:
+        ids = await institutions.all_ids(connection)
+    resealed = await _reseal_installation_keys(services)
+    for institution_id in ids:
+        resealed += await _reseal_signing_keys(services, institution_id, actor=actor)
+    return resealed
+
+
+async def _reseal_installation_keys(services: Services) -> int:
+    keyring = services.keyring
+    async with services.session.begin() as connection:
+        found = await installation_keys.sealed_under_others(connection, keyring.current_encryption_key)
+        for key in found:
+            purpose = purpose_of_installation_key(key.kid)
+            plain = keyring.open(key.sealed_key, key_id=key.sealed_under, purpose=purpose)
+            await installation_keys.reseal(connection, key.kid, keyring.seal(plain, purpose=purpose))
+    return len(found)
+
+
+async def _reseal_signing_keys(services: Services, institution_id: int, *, actor: Actor) -> int:
+    keyring = services.keyring
+    async with services.session.begin(institution_id) as connection:
+        found = await institutions.signing_keys_under_others(connection, keyring.current_encryption_key)
+        for kid, (sealed_key, sealed_under) in found.items():
+            plain = keyring.open(sealed_key, key_id=sealed_under, purpose=purpose_of_signing_key(kid))
+            sealed = keyring.seal(plain, purpose=purpose_of_signing_key(kid))
+            await institutions.reseal_signing_key(connection, institution_id, kid, sealed=sealed)
+        if found:
+            await audit.record(
+                connection,
+                institution_id,
+                action="keys.rotated",
+                actor=actor,
+                subject=("key-encryption key", keyring.current_encryption_key),
+                after={"resealed": len(found), "pepper": keyring.current_pepper},
+            )
+    return len(found)
