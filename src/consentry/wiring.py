@@ -59,13 +59,15 @@ def load_keyring(settings: Settings, *, create: bool = False) -> Keyring:
 
 
 @asynccontextmanager
-async def open_services(database_url: str, keyring: Keyring, *, connections: int) -> AsyncIterator[Services]:
-    """Connect the use cases to a database, as the application's role.
+async def open_services(
+    database_url: str, keyring: Keyring, *, connections: int, answer_within: float | None = None
+) -> AsyncIterator[Services]:
+    """Connect the use cases to a database, as the application's role; `answer_within` is the session's.
 
     Raises:
         TemporarilyUnavailable: the database can't be reached.
     """
-    session = await Session.connect(database_url, connections=connections)
+    session = await Session.connect(database_url, connections=connections, answer_within=answer_within)
     try:
         slots = max(1, connections // 4)
         yield Services(

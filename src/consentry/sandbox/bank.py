@@ -4,6 +4,7 @@ Secrets, keys and tokens are no part of it: they are made by the product, from t
 into the database is left to `consentry.store.sandbox`.
 """
 
+import itertools
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +12,7 @@ from datetime import timedelta
 from typing import Final, TypeVar
 
 from consentry.domain.account import Account
-from consentry.sandbox.words import APPS, INTERMEDIARIES, NICKNAMES, PRODUCTS, App
+from consentry.sandbox.words import APPS, FIRST_PRODUCTS, INTERMEDIARIES, NICKNAMES, PRODUCTS, App, Product
 from consentry.store.sandbox import MadeUpApplication, MadeUpBank, MadeUpConsent, MadeUpCustomer
 
 SEED: Final = 20240614
@@ -68,23 +69,33 @@ def _customer(chance: random.Random, *, first: bool) -> MadeUpCustomer:
         customer_id = "cus_" + "".join(chance.choices(_LETTERS, k=10))
     else:
         customer_id = f"member:{chance.randrange(10**5, 10**6)}"
-    names: list[str] = []
+    products = list(FIRST_PRODUCTS)
+    if not first:
+        weights = [product.weight for product in PRODUCTS]
+        products = chance.choices(PRODUCTS, weights=weights, k=_drawn(chance, _ACCOUNTS))
     accounts: list[Account] = []
-    for _ in range(4 if first else _drawn(chance, _ACCOUNTS)):
-        (product,) = chance.choices(PRODUCTS, weights=[product.weight for product in PRODUCTS])
-        number = f"{chance.randrange(10**9, 10**10)}"
-        name = product.name if chance.random() < 0.6 and product.name not in names else None
-        names.append(name or chance.choice([nickname for nickname in NICKNAMES if nickname not in names]))
-        accounts.append(
-            Account(
-                account_id=product.handle.format(
-                    branch=f"{chance.randrange(1, 60):04}", number=number, check=f"{chance.randrange(100):02}"
-                ),
-                nickname=names[-1],
-                number_display="XXXXXXXX" + number[-4:],
-            )
-        )
+    for product in products:
+        names = [account.nickname for account in accounts]
+        accounts.append(_account(chance, product, name=_nickname(chance, product, names, plain=first)))
     return MadeUpCustomer(customer_id, tuple(accounts))
+
+
+def _account(chance: random.Random, product: Product, *, name: str) -> Account:
+    """Make an account; its id is a handle, in which the account's number does not occur."""
+    handle = product.handle.format(
+        branch=f"{chance.randrange(1, 60):04}",
+        number=f"{chance.randrange(10**7, 10**8)}",
+        check=f"{chance.randrange(100):02}",
+    )
+    return Account(account_id=handle, nickname=name, number_display=f"XXXXXXXX{chance.randrange(10**4):04}")
+
+
+def _nickname(chance: random.Random, product: Product, names: list[str], *, plain: bool) -> str:
+    """Choose a name that none of the customer's other accounts has."""
+    if product.gets_nicknames and not plain and chance.random() < 0.45:
+        return chance.choice([nickname for nickname in NICKNAMES if nickname not in names])
+    numbered = (product.name if number == 1 else f"{product.name} {number}" for number in itertools.count(1))
+    return next(name for name in numbered if name not in names)
 
 
 # --- consents ---------------------------------------------------------------------------------------------------

@@ -12,21 +12,22 @@ INSTITUTION_NAME: Final = "Birch Kettle Union"
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A kind of account: how often it occurs, and its handle, in which `{branch}`, `{number}` and `{check}` stand."""
+    """A kind of account: its handle, in which `{branch}`, `{number}` and `{check}` stand, and how often it occurs."""
 
     name: str
     handle: str
     weight: int
+    gets_nicknames: bool = False
 
 
 PRODUCTS: Final = (
-    Product("Everyday Checking", "DDA:{branch}/{number}", 30),
-    Product("Everyday Checking Plus", "DDA:{branch}/{number}~plus", 8),
-    Product("Joint Checking", "DDA:{branch}/{number}~joint", 8),
-    Product("Rainy Day Savings", "SAV~{number}", 22),
-    Product("Youth Savings", "SAV~{number}/Y", 5),
-    Product("High-Yield Money Market", "MMA:{number}:{check}", 8),
-    Product("12-Month Certificate", "CD-{number}~12M", 6),
+    Product("Everyday Checking", "DDA:{branch}/{number}", 30, gets_nicknames=True),
+    Product("Everyday Checking Plus", "DDA:{branch}/{number}~plus", 8, gets_nicknames=True),
+    Product("Joint Checking", "DDA:{branch}/{number}~joint", 8, gets_nicknames=True),
+    Product("Rainy Day Savings", "SAV~{number}", 22, gets_nicknames=True),
+    Product("Youth Savings", "SAV~{number}/Y", 5, gets_nicknames=True),
+    Product("High-Yield Money Market", "MMA:{number}:{check}", 8, gets_nicknames=True),
+    Product("12-Month Certificate", "CD-{number}~12M", 6, gets_nicknames=True),
     Product("Cash Back Credit Card", "CARD/{number}:{check}", 16),
     Product("Travel Rewards Card", "CARD/{number}:{check}~T", 8),
     Product("Auto Loan", "LN:A/{number}", 8),
@@ -36,6 +37,9 @@ PRODUCTS: Final = (
     Product("Traditional IRA", "IRA:{number}", 4),
     Product("Small Business Checking", "BUS:{branch}/{number}", 5),
 )
+
+# The accounts of the customer with the most consents, whom the walk-through meets.
+FIRST_PRODUCTS: Final = (PRODUCTS[0], PRODUCTS[3], PRODUCTS[7], PRODUCTS[2])
 
 # What people call an account themselves; each is given at most once to a customer.
 NICKNAMES: Final = (

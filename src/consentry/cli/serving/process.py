@@ -20,12 +20,14 @@ import uvicorn
 import uvloop
 
 from consentry.config import Settings
+from consentry.store.session import ANSWER_SECONDS
 from consentry.web.app import App
 from consentry.web.logs import configure_logs
 from consentry.wiring import build_app, load_keyring, open_services
 
 _IDLE_SECONDS: Final = 20
 _DRAIN_STEP: Final = 0.05
+_LAST_TURNS: Final = 3
 
 
 class Assignment(msgspec.Struct, frozen=True):
@@ -48,7 +50,9 @@ def main() -> None:
 async def _serve(assignment: Assignment, settings: Settings) -> None:
     stop = _stop_signal()
     keyring = load_keyring(settings)
-    async with open_services(assignment.database_url, keyring, connections=settings.connections) as services:
+    async with open_services(
+        assignment.database_url, keyring, connections=settings.connections, answer_within=ANSWER_SECONDS
+    ) as services:
         app = build_app(services, settings, shared_folder=Path(assignment.shared_folder))
         server = _Server(
             uvicorn.Config(
@@ -103,6 +107,8 @@ class _Server(uvicorn.Server):
 
     async def drain(self, seconds: float) -> None:
         """Accept no more connections and wait until the open ones are closed, which each answer now asks for."""
+        for _ in range(_LAST_TURNS):  # of the loop, in which whoever stands in the queue already is let in
+            await asyncio.sleep(0)
         for server in self.servers:
             server.close()
         loop = asyncio.get_running_loop()

@@ -30,6 +30,7 @@ from consentry.web.safety.limits import LIMITS_FILE, SharedLimits
 _READY_SECONDS: Final = 30
 _TICK: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
+_COMPANION_PAUSE: Final = 1.0
 
 
 class StartError(Exception):
@@ -42,6 +43,19 @@ class _Child:
     input: IO[bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class _Starting:
+    child: _Child
+    ready: int
+
+
+@dataclass(slots=True)
+class _Companion:
+    command: Sequence[str]
+    child: _Child | None = None
+    next_start: float = 0.0
+
+
 class Supervisor:
     """The workers of one service, and any companions that run beside them."""
 
@@ -52,17 +66,23 @@ class Supervisor:
         database_url: Callable[[], str],
         on_tick: Callable[[], None],
         companions: Sequence[Sequence[str]] = (),
+        on_replaced: Callable[[bool], None] = lambda _: None,
     ) -> None:
-        """Prepare; `database_url` is asked at each start of a worker, `on_tick` ten times a second."""
+        """Prepare; `database_url` is asked at each start of a worker, `on_tick` ten times a second.
+
+        `on_replaced` is told the end of each replacement: True when all workers are new ones and the old ones have
+        ended, False when a new one did not get ready.
+        """
         self._settings = settings
         self._database_url = database_url
         self._on_tick = on_tick
-        self._companion_commands = companions
+        self._on_replaced = on_replaced
         self._workers: list[_Child] = []
-        self._companions: list[_Child] = []
+        self._companions = [_Companion(command) for command in companions]
         self._leaving: list[_Child] = []
         self._stop = False
         self._replace = False
+        self._is_replacing = False
         self._pause = _TICK
         self._log = structlog.get_logger("consentry.supervisor")
 
@@ -80,13 +100,9 @@ class Supervisor:
             signal.signal(signal.SIGINT, self._on_stop)
             signal.signal(signal.SIGHUP, self._on_replace)
             try:
-                for _ in range(self._settings.workers):
-                    worker = self._start_worker()
-                    if worker is None:
-                        raise StartError("No worker process got ready; the log above says why.")
-                    self._workers.append(worker)
-                self._companions = [self._start_companion(command) for command in self._companion_commands]
-                on_ready(Bind(host, port))
+                self._start_all()
+                if not self._stop:
+                    on_ready(Bind(host, port))
                 while not self._stop:
                     time.sleep(_TICK)
                     self._tick()
@@ -104,22 +120,38 @@ class Supervisor:
         self._leaving = [child for child in self._leaving if child.process.poll() is None]
         if self._replace:
             self._replace = False
-            self._replace_workers()
-        self._companions = [
-            child if child.process.poll() is None else self._start_companion(command)
-            for child, command in zip(self._companions, self._companion_commands, strict=True)
-        ]
+            self._is_replacing = self._replace_workers()
+            if not self._is_replacing:
+                self._on_replaced(False)
+        if self._is_replacing and not self._leaving:
+            self._is_replacing = False
+            self._on_replaced(True)
+        for companion in self._companions:
+            self._keep(companion)
         self._replace_dead_workers()
 
-    def _replace_workers(self) -> None:
+    def _start_all(self) -> None:
+        """Start the first workers, all at the same time, and the companions."""
+        starting = [self._launch() for _ in range(self._settings.workers)]
+        self._workers = [worker for worker in map(self._await_ready, starting) if worker is not None]
+        if len(self._workers) < len(starting) and not self._stop:
+            raise StartError("A worker process did not get ready; the log above says why.")
+        for companion in self._companions:
+            self._keep(companion)
+
+    def _replace_workers(self) -> bool:
         for number, old in enumerate(self._workers):
             successor = self._start_worker()
             if successor is None:
                 self._log.error("a new worker did not get ready; the old ones stay")
-                return
+                return False
             self._workers[number] = successor
             self._leaving.append(old)
             old.process.terminate()
+        for companion in self._companions:
+            if companion.child is not None:
+                companion.child.process.terminate()
+        return True
 
     def _replace_dead_workers(self) -> None:
         for number, worker in enumerate(self._workers):
@@ -138,6 +170,9 @@ class Supervisor:
 
     def _start_worker(self) -> _Child | None:
         """Start a worker and wait until it serves; None if it did not get that far."""
+        return self._await_ready(self._launch())
+
+    def _launch(self) -> _Starting:
         reads, writes = os.pipe()
         assignment = Assignment(
             database_url=self._database_url(),
@@ -149,21 +184,41 @@ class Supervisor:
             child = self._start(
                 (sys.executable, "-m", "consentry.cli.serving.process"), (self._listener.fileno(), writes)
             )
-            child.input.write(msgspec.json.encode(assignment) + b"\n")
-            child.input.flush()
+            with contextlib.suppress(BrokenPipeError):  # it died at once, and so does not get ready
+                child.input.write(msgspec.json.encode(assignment) + b"\n")
+                child.input.flush()
         finally:
             os.close(writes)
-        with os.fdopen(reads, "rb") as ready:
-            readable, _, _ = select.select([ready], [], [], _READY_SECONDS)
-            if readable and ready.read():
-                return child
+        return _Starting(child, reads)
+
+    def _await_ready(self, starting: _Starting) -> _Child | None:
+        child = starting.child
+        deadline = time.monotonic() + _READY_SECONDS
+        with os.fdopen(starting.ready, "rb") as ready:
+            while not self._stop and time.monotonic() < deadline:
+                readable, _, _ = select.select([ready], [], [], _TICK)
+                if not readable:
+                    continue
+                if ready.read():
+                    return child
+                break
         child.process.kill()
         child.process.wait()
-        child.input.close()
+        with contextlib.suppress(BrokenPipeError):
+            child.input.close()
         return None
 
-    def _start_companion(self, command: Sequence[str]) -> _Child:
-        return self._start(command, ())
+    def _keep(self, companion: _Companion) -> None:
+        """Start a companion that does not run, at most once a second."""
+        if companion.child is not None and companion.child.process.poll() is None:
+            return
+        if time.monotonic() < companion.next_start:
+            return
+        if companion.child is not None:
+            self._log.warning("a companion ended", exit_code=companion.child.process.returncode)
+            companion.child.input.close()
+        companion.next_start = time.monotonic() + _COMPANION_PAUSE
+        companion.child = self._start(companion.command, ())
 
     def _start(self, command: Sequence[str], keep: Sequence[int]) -> _Child:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=keep)
@@ -172,7 +227,10 @@ class Supervisor:
         return _Child(process, process.stdin)
 
     def _stop_all(self) -> None:
-        children = [*self._workers, *self._leaving, *self._companions]
+        # Whoever comes from now on finds nobody listening, at once, instead of waiting in a queue that nobody serves.
+        self._listener.close()
+        companions = [companion.child for companion in self._companions if companion.child is not None]
+        children = [*self._workers, *self._leaving, *companions]
         for child in children:
             with contextlib.suppress(ProcessLookupError):
                 child.process.terminate()
