@@ -8,16 +8,17 @@ python -m bench --only token    one measurement, for profiling: token, list, tog
 import argparse
 import contextlib
 import os
+import signal
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import budgets, pgbench, plan, plot, report, seed, servers
 from bench.cluster import Cluster
 from bench.load import require_wrk
 from bench.plan import Measurement
-from bench.processes import MissingError, Server
+from bench.processes import MissingError, Server, busy_share
 from bench.product import Product, open_cluster, open_product, start_server
 
 ONLY = ("token", "list", "toggle", "hello", "oidc", "dot", "pgbench")
@@ -34,6 +35,7 @@ class Options:
     rounds: int
     seconds: float
     quick: bool
+    companion: bool
     strict: bool
 
 
@@ -46,6 +48,7 @@ def options(words: list[str]) -> Options:
         "--size", choices=list(seed.SIZES), default="1m", help="with --only: how many consents are stored"
     )
     parser.add_argument("--workers", type=int, default=1, help="with --only token or list: workers, all on one core")
+    parser.add_argument("--with-worker", action="store_true", help="run consentry worker beside each server")
     parser.add_argument("--rounds", type=int, help="rounds (5; quick 3; only 3)")
     parser.add_argument("--seconds", type=float, help="seconds of one run (3; quick 2)")
     parser.add_argument("--strict", action="store_true", help="end with status 1 when a budget is missed")
@@ -57,6 +60,7 @@ def options(words: list[str]) -> Options:
         rounds=read.rounds or (3 if read.quick or read.only else 5),
         seconds=read.seconds or (2 if read.quick else 3),
         quick=read.quick,
+        companion=read.with_worker,
         strict=read.strict,
     )
 
@@ -64,7 +68,8 @@ def options(words: list[str]) -> Options:
 class Bench:
     """Everything that is running; leaving the context ends it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, companion: bool) -> None:
+        self._companion = companion
         self._stack = contextlib.ExitStack()
         self._clusters: dict[str, Cluster] = {}
         self._products: dict[str, Product] = {}
@@ -86,19 +91,15 @@ class Bench:
     def product(self, size: seed.Size) -> Product:
         """Return the product with the data of a size, started when first asked for."""
         if size.name not in self._products:
-            say(f"starting consentry with {size.consents:,} consents")
-            product = open_product(self.cluster(size), size, say=say)
+            say(f"starting consentry with {size.words} consents")
+            product = open_product(self.cluster(size), size, companion=self._companion, say=say)
             self._ended_at_last(product.server)
             self._products[size.name] = product
         return self._products[size.name]
 
-    def two_workers(self, size: seed.Size, kind: str, server: Server | None = None) -> Measurement:
-        """Return the measurement of two workers of the product."""
-        return plan.of_two_workers(self.product(size), kind, server or self.started(size, 2))
-
     def started(self, size: seed.Size, workers: int) -> Server:
         """Start another server of the product on the data of a size."""
-        return self._ended_at_last(start_server(self.cluster(size), workers=workers))
+        return self._ended_at_last(start_server(self.cluster(size), workers=workers, companion=self._companion))
 
     def peer(self, name: str) -> Measurement:
         """Return the measurement of a peer, started for it."""
@@ -121,28 +122,43 @@ class Bench:
         return server
 
 
+def everything(bench: Bench, main: seed.Size, sizes: list[seed.Size]) -> list[Measurement]:
+    """Start all servers and return all measurements, in the order in which a round goes through them."""
+    product, two = bench.product(main), bench.started(main, 2)
+    return [
+        bench.peer("hello"),
+        plan.of_product(product, "token"),
+        bench.peer("oidc"),
+        bench.peer("dot"),
+        plan.of_two_workers(product, "token", two),
+        plan.of_product(product, "token", checkpoint_inside=True),
+        plan.of_product(product, "list"),
+        plan.of_two_workers(product, "list", two),
+        bench.peer("pgbench"),
+        plan.of_product(product, "toggle"),
+        plan.of_product(product, "toggle", checkpoint_inside=True),
+        *(plan.of_product(bench.product(size), "list") for size in sizes),
+        *(plan.of_product(bench.product(size), "toggle") for size in sizes),
+    ]
+
+
 def whole(asked: Options) -> int:
     """Measure everything and write the report."""
-    begun = time.monotonic()
+    begun, busy = time.monotonic(), busy_share()
+    servers.require_programs()
+    main = replace(MAIN, hot_at_most=20_000) if asked.quick else MAIN
     sizes = [seed.SIZES["10k"]] if asked.quick else [seed.SIZES["10k"], seed.SIZES["10m"]]
-    with Bench() as bench:
-        product = bench.product(MAIN)
-        two = bench.started(MAIN, 2)
-        measurements = [bench.peer("hello"), plan.of_product(product, "token"), bench.peer("oidc"), bench.peer("dot")]
-        measurements += [
-            bench.two_workers(MAIN, "token", two),
-            plan.of_product(product, "token", checkpoint_inside=True),
-        ]
-        measurements += [plan.of_product(product, "list"), bench.two_workers(MAIN, "list", two)]
-        measurements += [bench.peer("pgbench"), plan.of_product(product, "toggle")]
-        measurements += [plan.of_product(product, "toggle", checkpoint_inside=True)]
-        for kind in ("list", "toggle"):
-            measurements += [plan.of_product(bench.product(size), kind) for size in sizes]
-        limit = time.monotonic() + (60 if asked.quick else 330)
-        plan.measure_all(measurements, rounds=asked.rounds, seconds=asked.seconds, until=limit, say=say)
+    until = begun + 60 * (2.9 if asked.quick else 12)
+    with Bench(companion=asked.companion) as bench:
+        measurements = everything(bench, main, sizes)
+        plan.measure_all(measurements, rounds=asked.rounds, seconds=asked.seconds, until=until, say=say)
     measured = {one.name: one for one in measurements}
     run = report.Run(
         machine=report.machine(),
+        companion=asked.companion,
+        busy=busy,
+        hot=main.hot,
+        rounds=max(len(one.rounds) for one in measurements),
         seconds=asked.seconds,
         minutes=(time.monotonic() - begun) / 60,
         measured=measured,
@@ -166,7 +182,7 @@ def write(run: report.Run) -> None:
 
 def single(asked: Options, name: str) -> int:
     """Measure one thing alone and print its rounds."""
-    with Bench() as bench:
+    with Bench(companion=asked.companion) as bench:
         if name not in ("token", "list", "toggle"):
             one = bench.peer(name)
         elif asked.workers > 1 and name != "toggle":
@@ -200,12 +216,15 @@ def main(words: list[str]) -> int:
         say("needs Linux and two cores: one for the server, one for the load and PostgreSQL")
         return 2
     Path(servers.WORK).mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         require_wrk()
         return single(asked, asked.only) if asked.only else whole(asked)
     except MissingError as missing:
         say(str(missing))
         return 2
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

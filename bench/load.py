@@ -62,14 +62,23 @@ def run(load: Load, *, seconds: float, offset: int = 0, connections: int = CONNE
 
     `offset` is where the script begins in its row of customers.
     """
-    environment = {"BENCH_LUA": str(SCRIPTS), "BENCH_OFFSET": str(offset), **load.settings}
-    command = ["taskset", "-c", str(LOAD_CORE), require_wrk(), "--latency", "--timeout", "10s"]
-    command += ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(SCRIPTS / load.script), load.url]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=seconds + 120, check=False)
+    done = _wrk(load, seconds=seconds, offset=offset, connections=connections)
     for line in done.stdout.splitlines():
         if line.startswith("BENCH "):
             return _figures(json.loads(line.removeprefix("BENCH ")))
     raise MissingError(f"wrk gave no figures for {load.url}: {done.stdout[-500:]} {done.stderr[-500:]}")
+
+
+def run_out(load: Load, *, patience: float) -> None:
+    """Run a script that ends by itself, for at most `patience` seconds; it prints no figures."""
+    _wrk(load, seconds=patience, offset=0, connections=CONNECTIONS)
+
+
+def _wrk(load: Load, *, seconds: float, offset: int, connections: int) -> subprocess.CompletedProcess[str]:
+    environment = {"BENCH_LUA": str(SCRIPTS), "BENCH_OFFSET": str(offset), **load.settings}
+    command = ["taskset", "-c", str(LOAD_CORE), require_wrk(), "--latency", "--timeout", "10s"]
+    command += ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(SCRIPTS / load.script), load.url]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=seconds + 120, check=False)
 
 
 def _figures(seen: Mapping[str, float]) -> Figures:

@@ -91,9 +91,9 @@ def of_product(product: Product, kind: str, *, checkpoint_inside: bool = False) 
     """Return the measurement of one kind of request, `token`, `list` or `toggle`."""
     acts = {"token": product.ask_tokens, "list": product.list_consents, "toggle": product.toggle}
     changes = (lambda: seed.changes(product.cluster)) if kind == "toggle" else None
-    name, title = f"{kind}-{product.size.name}", f"{kind}, {product.size.consents:,} consents"
+    name, title = f"{kind}-{product.size.name}", f"consentry {kind}, {product.size.words} consents"
     if checkpoint_inside:
-        name, title = f"{name}-checkpoint", f"{title}, a checkpoint inside"
+        name, title = f"{name}-checkpoint", f"{title}, checkpoint inside"
     return Measurement(
         name,
         title,
@@ -113,20 +113,22 @@ def of_two_workers(product: Product, kind: str, server: Server) -> Measurement:
     def act(seconds: float) -> Figures:
         return ask(seconds, server=server, connections=2 * CONNECTIONS)
 
-    name, title = f"{kind}-{product.size.name}-two", f"{kind}, two workers on one core"
+    name, title = f"{kind}-{product.size.name}-two", f"consentry {kind}, two workers on one core"
     return Measurement(name, title, act, server, product.cluster, ours=True)
 
 
 def measure_all(
     measurements: list[Measurement], *, rounds: int, seconds: float, until: float, say: Callable[[str], None]
 ) -> None:
-    """Warm everything up, then go through the rounds; none but the first begins after `until` (monotonic)."""
+    """Warm everything up, then go through the rounds; none but the first begins if it would end after `until`."""
     for one in measurements:
         if not one.checkpoint_inside:
-            one.act(one.warm_up)
+            one.act(one.warm_up * seconds / 3)
+    begun = time.monotonic()
     for number in range(1, rounds + 1):
-        if number > 1 and time.monotonic() > until:
-            say(f"out of time: {number - 1} of {rounds} rounds")
+        now = time.monotonic()
+        if number > 1 and now + (now - begun) / (number - 1) > until:
+            say(f"out of time after {number - 1} of {rounds} rounds")
             return
         for one in measurements:
             if one.checkpoint_inside and number > 1:

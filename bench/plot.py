@@ -10,7 +10,7 @@ from html import escape
 from bench.budgets import Spread, p99, rate
 from bench.plan import Measurement, Round
 
-WIDTH, LABEL, BAR, ROW = 860, 270, 380, 26
+WIDTH, LABEL, BAR, ROW = 940, 330, 380, 26
 OURS, THEIRS, INK, QUIET = "#1f6f8b", "#b9c2c9", "#20262b", "#5c666e"
 
 
@@ -41,7 +41,7 @@ GROUPS = (
         ("toggle-10k", "toggle-1m", "toggle-10m", "pgbench"),
         "pgbench",
     ),
-    Group("99th percentile: token", "ms", p99, ("token-1m", "token-1m-checkpoint", "oidc"), "token-1m"),
+    Group("99th percentile: token", "ms", p99, ("token-1m", "token-1m-checkpoint"), "token-1m"),
     Group("99th percentile: list", "ms", p99, ("list-10k", "list-1m", "list-10m"), "list-10k"),
     Group(
         "99th percentile: toggle",
@@ -82,13 +82,25 @@ def _group(group: Group, bars: Sequence[Measurement], top: int) -> list[str]:
     parts = [_text(20, top + 26, f"{group.title}, {group.unit}", size=14, weight=600)]
     for row, (one, spread) in enumerate(zip(bars, spreads, strict=True)):
         share = spread.median / reference if reference else 0.0
-        parts += _bar(one, spread, top=top + 36 + row * ROW, scale=scale, note=_note(spread.median, share))
+        parts += _bar(
+            one,
+            spread,
+            top=top + 36 + row * ROW,
+            scale=scale,
+            note=_note(spread.median, share, inverse=group.reference == "token-1m" and not one.ours),
+        )
     return parts
 
 
-def _note(value: float, share: float) -> str:
+def _note(value: float, share: float, *, inverse: bool) -> str:
     shown = f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
-    return f"{shown}  ({share:.2g}x)" if share and abs(share - 1) > 1e-9 else shown
+    if not share or abs(share - 1) < 1e-9:
+        return shown
+    return f"{shown} (consentry {_times(1 / share)})" if inverse else f"{shown} ({_times(share)})"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.0f}x" if ratio >= 10 else f"{ratio:.2f}x"
 
 
 def _bar(one: Measurement, spread: Spread, *, top: int, scale: float, note: str) -> list[str]:

@@ -155,6 +155,19 @@ def resident_megabytes(pid: int) -> float:
     return max(sizes)
 
 
+def busy_share() -> float:
+    """Return which part of all cores' time is in use by anything, over one second."""
+    first = _core_times()
+    time.sleep(1)
+    busy, all_time = (after - before for after, before in zip(_core_times(), first, strict=True))
+    return busy / max(1, all_time)
+
+
+def _core_times() -> tuple[int, int]:
+    fields = [int(field) for field in Path("/proc/stat").read_text().partition("\n")[0].split()[1:9]]
+    return sum(fields) - fields[3] - fields[4], sum(fields)
+
+
 def bind(pid: int, cores: Collection[int]) -> None:
     """Bind a process and its descendants to some cores."""
     for member in family(pid):

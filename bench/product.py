@@ -10,14 +10,15 @@ import random
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench import seed
 from bench.cluster import Cluster
-from bench.load import Figures, Load, run
-from bench.processes import MissingError, Server, free_port, inherited, start
+from bench.load import Figures, Load, run, run_out
+from bench.processes import LOAD_CORE, MissingError, Server, free_port, inherited, start
 from bench.seed import ACCOUNTS_EACH, CONSENTS_EACH, Size
 from bench.servers import ROOT, WORK, basic
 
@@ -42,15 +43,12 @@ class Product:
     server: Server
     issued_at: float | None = None
     place: int = 0
+    toggled: int = 0
 
     @property
     def tokens(self) -> Path:
         """Return the file of `customer token` lines for the hot set."""
         return WORK / f"tokens-{self.size.name}.txt"
-
-    @property
-    def _toggled(self) -> Path:
-        return self.cluster.data / "bench-toggled"
 
     def url(self, path: str, server: Server | None = None) -> str:
         """Return the address of a path of the consent API."""
@@ -84,9 +82,10 @@ class Product:
             "BENCH_CONSENTS": str(CONSENTS_EACH),
             "BENCH_ACCOUNTS": str(ACCOUNTS_EACH),
         }
-        offset = int(self._toggled.read_text()) if self._toggled.exists() else 0
-        figures = run(Load("toggle.lua", self.url("consent_management"), settings), seconds=seconds, offset=offset)
-        self._toggled.write_text(str(offset + figures.sent))
+        figures = run(
+            Load("toggle.lua", self.url("consent_management"), settings), seconds=seconds, offset=self.toggled
+        )
+        self.toggled += figures.sent
         return figures
 
     def renew_tokens(self) -> None:
@@ -96,7 +95,7 @@ class Product:
         answers = WORK / f"answers-{self.size.name}.txt"
         load = self.token_load()
         settings = {**load.settings, "BENCH_OUT": str(answers), "BENCH_COUNT": str(self.size.hot)}
-        run(Load(load.script, load.url, settings), seconds=90)
+        run_out(Load(load.script, load.url, settings), patience=90)
         issued = dict(_customer_and_token(line) for line in answers.read_text().splitlines())
         if len(issued) < self.size.hot * 0.99:
             raise MissingError(f"only {len(issued):,} of {self.size.hot:,} customers got a token")
@@ -105,6 +104,15 @@ class Product:
         self.tokens.write_text("".join(f"{customer} {issued[customer]}\n" for customer in customers))
         self.issued_at = time.monotonic()
         answers.unlink()
+        self._require_whole_lists(issued[customers[0]])
+
+    def _require_whole_lists(self, token: str) -> None:
+        """Raise unless a customer's list is what is meant to be measured: 5 consents with 4 accounts each."""
+        asked = urllib.request.Request(self.url("consent_management"), headers={"Authorization": f"Bearer {token}"})  # noqa: S310 - ours
+        with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310 - ours
+            consents = json.load(answer)
+        if [len(consent["accounts"]) for consent in consents] != [ACCOUNTS_EACH] * CONSENTS_EACH:
+            raise MissingError(f"a customer's list is not whole: {consents}")
 
 
 def _customer_and_token(answer: str) -> tuple[str, str]:
@@ -120,34 +128,40 @@ def folder_of(size: Size) -> Path:
 
 
 def open_cluster(size: Size) -> Cluster:
-    """Start the PostgreSQL of a size, on an empty folder when its data is of another version."""
+    """Start the PostgreSQL of a size, on an empty folder when its data is half made or of another version."""
     data = folder_of(size)
-    if not seed.is_current(data):
+    if _credentials_in(data).exists() and not seed.is_current(data):
         seed.discard(data)
     return Cluster.start(data)
 
 
-def open_product(cluster: Cluster, size: Size, *, say: Callable[[str], None]) -> Product:
+def open_product(cluster: Cluster, size: Size, *, companion: bool, say: Callable[[str], None]) -> Product:
     """Create the institution, its credentials and its data where they are missing, and start the server."""
-    kept = cluster.data / "bench-credentials.json"
+    kept = _credentials_in(cluster.data)
     if not kept.exists():
         _consentry(cluster, "institution", "add", INSTITUTION, "--name", "Bench", "--json")
         kept.touch(mode=0o600)
         kept.write_text(_consentry(cluster, "credentials", "generate", "--institution", INSTITUTION, "--json"))
     made = json.loads(kept.read_text())
     if not seed.is_current(cluster.data):
+        seed.require_space(cluster.data, size)
         seed.fill(cluster, institution=INSTITUTION, size=size, say=say)
-    cluster.bind({1})
+    cluster.bind({LOAD_CORE})
     seed.clear_traffic(cluster)
     credentials = basic(f"{made['client_id']}:{made['client_secret']}")
-    return Product(size, cluster, credentials, start_server(cluster, workers=1))
+    return Product(size, cluster, credentials, start_server(cluster, workers=1, companion=companion))
 
 
-def start_server(cluster: Cluster, *, workers: int) -> Server:
-    """Start `consentry serve` on the servers' core."""
+def _credentials_in(data: Path) -> Path:
+    return data / "bench-credentials.json"
+
+
+def start_server(cluster: Cluster, *, workers: int, companion: bool) -> Server:
+    """Start `consentry serve` on the servers' core; its companion seals and dispatches."""
     port = free_port()
     command: list[str | Path] = [sys.executable, "-m", "consentry", "serve"]
     command += ["--bind", f"127.0.0.1:{port}", "--workers", str(workers)]
+    command.append("--with-worker" if companion else "--no-with-worker")
     return start(
         f"consentry, {workers} worker{'s' * (workers > 1)}",
         command,

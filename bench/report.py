@@ -20,7 +20,7 @@ NOTES = f"""\
 Servers, and pgbench as a client, ran on core {SERVER_CORE}; wrk (one thread, {CONNECTIONS} connections, a closed loop)
 and PostgreSQL on core {LOAD_CORE}. Every server had one worker, unless it says two: those shared core {SERVER_CORE}
 and had {2 * CONNECTIONS} connections. Before each run on PostgreSQL a CHECKPOINT was forced and awaited, so that
-none began by itself; a run "with a checkpoint inside" got another one, at full speed, in its middle. Figures are
+none began by itself; a run with a "checkpoint inside" got another one, at full speed, in its middle. Figures are
 medians of the rounds, with the least and the greatest in brackets; a ratio is the median of the rounds' own ratios.
 
 consentry and django-oauth-toolkit write each token to PostgreSQL and wait for it to be durable; oidc-provider keeps
@@ -44,6 +44,10 @@ class Run:
     """Everything that one run of the benchmark found."""
 
     machine: Mapping[str, str]
+    companion: bool
+    busy: float
+    hot: int
+    rounds: int
     seconds: float
     minutes: float
     measured: Mapping[str, Measurement]
@@ -69,7 +73,7 @@ def machine() -> dict[str, str]:
         "kernel": platform.release(),
         "python": platform.python_version(),
         "node": _told("node", "--version"),
-        "wrk": _told("wrk", "-v").partition(" [")[0],
+        "wrk": _told("wrk", "-v").removeprefix("wrk ").partition(" [")[0],
     }
 
 
@@ -84,7 +88,12 @@ def _told(*command: str) -> str:
 def markdown(run: Run) -> str:
     """Return the whole report: the budgets, the measurements, and how they were made."""
     facts = ", ".join(f"{name} {value}" for name, value in run.machine.items())
-    parts = ["# Benchmark", "", f"{facts}; runs of {run.seconds:g} s, {run.minutes:.1f} minutes in all.", ""]
+    parts = [
+        "# Benchmark",
+        "",
+        f"{facts}; {run.rounds} rounds of {run.seconds:g} s, {run.minutes:.1f} minutes in all.",
+        "",
+    ]
     parts += [
         "## Budgets",
         "",
@@ -93,7 +102,18 @@ def markdown(run: Run) -> str:
     ]
     parts += ["## Measurements", "", *_table(COLUMNS, map(_measurement_row, run.measured.values())), ""]
     parts += [f"**{complaint}**" for complaint in run.complaints]
-    return "\n".join([*parts, "", NOTES])
+    if run.busy > 0.05:
+        parts.append(
+            f"**Other programs used {run.busy:.0%} of the cores when the run began: its figures are too low.**"
+        )
+    parts += ["", NOTES + _circumstances(run), ""]
+    return "\n".join(parts)
+
+
+def _circumstances(run: Run) -> str:
+    companion = "ran beside each of its servers" if run.companion else "did not run"
+    hot = f"The hot set had {run.hot:,} customers (2,000 at 10 thousand consents)."
+    return f"{hot} `consentry worker`, which seals and dispatches, {companion}."
 
 
 def _table(columns: Sequence[str], rows: "map[tuple[str, ...]]") -> list[str]:
@@ -143,6 +163,10 @@ def as_json(run: Run) -> str:
     budgets = [{**asdict(budget), "met": budget.met} for budget in run.budgets]
     whole = {
         "machine": dict(run.machine),
+        "companion": run.companion,
+        "busy": round(run.busy, 3),
+        "hot_customers": run.hot,
+        "rounds": run.rounds,
         "seconds": run.seconds,
         "minutes": round(run.minutes, 2),
         "connections": CONNECTIONS,

@@ -17,13 +17,14 @@ import asyncpg
 
 import consentry.store
 from bench.cluster import Cluster
+from bench.processes import MissingError
 
 CONSENTS_EACH = 5
 ACCOUNTS_EACH = 4
 APPLICATIONS = 50
-HOT_CUSTOMERS = 100_000
 CHUNK = 20_000
 WRITERS = 2
+BYTES_A_CONSENT = 1_200
 
 APPLICATIONS_SQL = f"""
 insert into consentry.applications (institution_id, application_id, name, icon_url)
@@ -54,6 +55,13 @@ from generate_series($2::int, $3::int) as n,
      generate_series(0, {CONSENTS_EACH - 1}) as k,
      lateral (select date_trunc('milliseconds', now()) - make_interval(days => 1 + (n + k * 37) % 180) as opened) as t
 """
+RESTORE_SQL = """
+update consentry.consents as c
+set version = 1, shared_accounts = (select jsonb_agg(a -> 'account_id') from jsonb_array_elements(k.accounts) as a)
+from (select distinct institution_id, consent_id from consentry.consent_changes) as changed, consentry.customers as k
+where c.institution_id = changed.institution_id and c.consent_id = changed.consent_id
+  and k.institution_id = c.institution_id and k.customer_id = c.customer_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,9 @@ class Size:
     """How many consents are stored."""
 
     name: str
+    words: str
     consents: int
+    hot_at_most: int = 100_000
 
     @property
     def customers(self) -> int:
@@ -71,7 +81,7 @@ class Size:
     @property
     def hot(self) -> int:
         """Return how many of them the load asks for."""
-        return min(self.customers, HOT_CUSTOMERS)
+        return min(self.customers, self.hot_at_most)
 
     @property
     def step(self) -> int:
@@ -79,7 +89,11 @@ class Size:
         return self.customers // self.hot
 
 
-SIZES = {size.name: size for size in (Size("10k", 10_000), Size("1m", 1_000_000), Size("10m", 10_000_000))}
+SIZES = {
+    "10k": Size("10k", "10 thousand", 10_000),
+    "1m": Size("1m", "1 million", 1_000_000),
+    "10m": Size("10m", "10 million", 10_000_000),
+}
 
 
 def version_of_data() -> str:
@@ -96,7 +110,18 @@ def is_current(data: Path) -> bool:
 
 def discard(data: Path) -> None:
     """Remove a data folder of the benchmark."""
-    shutil.rmtree(data, ignore_errors=True)
+    shutil.rmtree(data)
+
+
+def require_space(folder: Path, size: Size) -> None:
+    """Make sure that the data of a size fits, with the log that writing it needs.
+
+    Raises: MissingError when it does not.
+    """
+    needed = 1e9 + size.consents * BYTES_A_CONSENT
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise MissingError(f"{folder} has {free / 1e9:.0f} GB free; {size.words} consents need {needed / 1e9:.0f} GB")
 
 
 def fill(cluster: Cluster, *, institution: str, size: Size, say: Callable[[str], None]) -> None:
@@ -143,7 +168,8 @@ async def _write(url: str, institution: int, customers: range) -> None:
 
 
 def clear_traffic(cluster: Cluster) -> None:
-    """Forget the tokens, history, events and audit entries of earlier runs, so that each begins alike."""
+    """Undo the toggles of earlier runs, and forget their tokens, history, events and audit entries."""
+    cluster.execute(RESTORE_SQL, "vacuum consentry.consents")
     tables = ("tokens", "consent_changes", "events", "audit_entries", "audit_seals")
     cluster.execute("truncate " + ", ".join(f"consentry.{table}" for table in tables))
 

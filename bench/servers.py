@@ -36,6 +36,15 @@ class Peer:
     load: Load
 
 
+def require_programs() -> None:
+    """Make sure that Node is there.
+
+    Raises: MissingError when it is not.
+    """
+    _found("node", "nodejs")
+    _found("npm", "npm")
+
+
 def start_hello() -> Peer:
     """Start the raw ASGI application under uvicorn, with one worker, uvloop and httptools."""
     port = free_port()
@@ -138,7 +147,14 @@ def _peers_python() -> Path:
 
     def install() -> None:
         _run([sys.executable, "-m", "venv", target], folder=ROOT, environment={})
-        command = [target / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
+        command: list[str | Path] = [
+            target / "bin" / "python",
+            "-m",
+            "pip",
+            "--disable-pip-version-check",
+            "--quiet",
+            "install",
+        ]
         _run([*command, "--require-hashes", "-r", lock], folder=ROOT, environment={})
 
     ready = target / ".ready"

@@ -1,5 +1,5 @@
 -- Asks for tokens, each for another customer: BENCH_CUSTOMERS of them, by stride BENCH_STEP, from BENCH_OFFSET.
--- With BENCH_OUT every answer's body is written to that file, one a line, and the run stops after BENCH_COUNT.
+-- With BENCH_OUT every answer's body is written to that file, one a line, and wrk ends after BENCH_COUNT of them.
 dofile(os.getenv("BENCH_LUA") .. "/measure.lua")
 
 local number = function(name) return tonumber(os.getenv(name)) end
@@ -32,7 +32,7 @@ if out then
     file:write(body, "\n")
     if answered == count then
       file:close()
-      wrk.thread:stop()
+      os.exit(0)
     end
   end
 end
