@@ -1,0 +1,124 @@
+"""What is re-applied after a restore: whatever ended or narrowed and was not taken back, and nothing that widens."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consentry.domain.audit import AuditEntry
+from consentry.domain.credential import Credentials, NewSecret, Secret, rotate
+from consentry.domain.institution import InstitutionStatus
+from consentry.domain.restoration import restrictions, secrets_ended_by, status_of
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def entry(
+    action: str, subject: str = "_c", *, at: datetime = NOON, outcome: str = "done", **after: object
+) -> AuditEntry:
+    before = after.pop("before", None)
+    return AuditEntry(
+        entry_id=uuid4(),
+        at=at,
+        action=action,
+        outcome=outcome,
+        actor_kind="customer",
+        actor_id="ann",
+        subject_kind="consent",
+        subject_id=subject,
+        before=None if before is None else json.dumps(before),
+        after=json.dumps(after),
+        source=None,
+        request_id=None,
+    )
+
+
+@given(st.lists(st.tuples(st.sampled_from(["withheld", "shared"]), st.sampled_from("ab"), st.sampled_from("xy"))))
+def test_an_account_is_withheld_again_if_that_was_the_last_word(said: list[tuple[str, str, str]]) -> None:
+    wanted = restrictions(
+        entry(f"consent.account_{kind}", consent, account_id=account) for kind, consent, account in said
+    )
+    last = {(consent, account): kind for kind, consent, account in said}
+    assert set(wanted.withheld) == {place for place, kind in last.items() if kind == "withheld"}
+    assert wanted.others.get("consent.account_shared", 0) == sum(kind == "shared" for kind, _, _ in said)
+
+
+def test_what_widens_is_counted_and_not_re_applied() -> None:
+    wanted = restrictions([entry("consent.auto_share_off"), entry("consent.auto_share_on"), entry("consent.granted")])
+    assert (wanted.consent_ids, wanted.others) == ([], {"consent.auto_share_on": 1, "consent.granted": 1})
+
+
+def test_a_revocation_counts_from_its_first_record() -> None:
+    first, second = entry("consent.revoked"), entry("consent.revoked", at=NOON + HOUR)
+    assert restrictions([first, second]).revoked == {"_c": first}
+
+
+def test_what_was_refused_is_no_decision() -> None:
+    assert restrictions([entry("consent.revoked", outcome="refused")]).consent_ids == []
+
+
+def test_an_institution_that_was_opened_again_is_not_closed() -> None:
+    off, on = (entry("institution.changed", status=status) for status in ("disabled", "enabled"))
+    closed = restrictions([on, off]).closed
+    assert closed is not None
+    assert status_of(closed) is InstitutionStatus.DISABLED
+    assert restrictions([off, on]).closed is None
+
+
+def credentials(*ends: datetime | None) -> Credentials:
+    """Give credentials whose secrets, newest first, end then."""
+    secrets = tuple(
+        Secret(number=number, mac=b"", pepper_id="p", display=f"…{number}", created_at=NOON - HOUR, expires_at=expires)
+        for number, expires in zip(range(len(ends), 0, -1), ends, strict=True)
+    )
+    return Credentials(institution_id=1, name="consent_management", client_id="c", created_at=NOON, secrets=secrets)
+
+
+def rotation(
+    before: Credentials, *, presented: Secret | None, overlap: timedelta
+) -> tuple[AuditEntry, dict[int, datetime | None]]:
+    """Rotate, and give the entry that tells of it with the ends of the old secrets."""
+    done = rotate(before, presented=presented, new=NewSecret(b"", "p", "…new"), overlap=overlap, now=NOON)
+    told = entry(
+        "credentials.rotated",
+        "c",
+        before={"secret": before.secrets[0].display},
+        secret="…new",
+        previous_secret_expires_at=done.previous_ends_at and done.previous_ends_at.isoformat(timespec="milliseconds"),
+    )
+    ends = {secret.number: secret.expires_at for secret in (*before.secrets, *done.ended)}
+    return told, ends
+
+
+def test_a_rotation_ends_the_same_secrets_after_a_restore() -> None:
+    """R45: the replaced one after the overlap, those before it at once; and after a lost answer as it was then."""
+    previous = NOON + 2 * HOUR
+    for before, presented, overlap in (
+        (credentials(None), None, HOUR),
+        (credentials(None), None, timedelta()),
+        (credentials(None, previous), None, HOUR),
+        (credentials(None, previous), 1, HOUR),
+        (credentials(None, previous, NOON - HOUR), None, HOUR),
+    ):
+        asking = next((secret for secret in before.secrets if secret.number == presented), None)
+        told, expected = rotation(before, presented=asking, overlap=overlap)
+        ended = {secret.number: secret.expires_at for secret in before.secrets}
+        ended |= {secret.number: secret.expires_at for secret in secrets_ended_by(before, told)}
+        assert ended == expected
+
+
+def test_a_leak_ends_every_secret_at_once() -> None:
+    before = credentials(None, NOON + HOUR, NOON - HOUR)
+    ended = secrets_ended_by(before, entry("credentials.leaked", "c"))
+    assert [(secret.number, secret.expires_at) for secret in ended] == [(3, NOON), (2, NOON)]
+
+
+def test_no_record_lets_a_secret_live_longer() -> None:
+    before = credentials(NOON + HOUR)
+    told = entry(
+        "credentials.secrets_ended", "c", secrets=[{"secret": "…1", "expires_at": (NOON + 3 * HOUR).isoformat()}]
+    )
+    assert secrets_ended_by(before, told) == ()

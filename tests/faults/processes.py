@@ -1,0 +1,48 @@
+"""The processes of a service under test: which there are, and killing one of them."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+
+from tests.serving import Service
+
+_WORKER = "consentry.cli.serving.process"
+
+
+def children_of(pid: int) -> dict[int, str]:
+    """Give the living children of a process: command by process id."""
+    told = subprocess.run(
+        ["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True
+    )
+    found = {}
+    for line in told.stdout.splitlines():
+        child, parent, state, command = [*line.split(None, 3), ""][:4]
+        if int(parent) == pid and not state.startswith("Z"):
+            found[int(child)] = command
+    return found
+
+
+def workers_of(service: Service) -> list[int]:
+    """Give the process ids of the workers that answer requests."""
+    return sorted(pid for pid, command in children_of(service.process.pid).items() if _WORKER in command)
+
+
+def kill(pid: int) -> bool:
+    """Kill a process as a crash does; tell whether it was there."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+        return True
+    return False
+
+
+def wait_for_workers(service: Service, *, count: int, other_than: frozenset[int] = frozenset()) -> list[int]:
+    """Wait until there are so many workers, none of them one of `other_than`."""
+    deadline = time.monotonic() + 60
+    while True:
+        found = workers_of(service)
+        if len(found) == count and not other_than & set(found):
+            return found
+        assert time.monotonic() < deadline, f"workers: {found}"
+        time.sleep(0.05)
