@@ -16,6 +16,7 @@ from consentry.store.tokens import TokenIssuer
 from consentry.usecases.consent.changes import ConsentChanges
 from consentry.usecases.services import Services
 from consentry.usecases.token.signing_keys import SigningKeys
+from consentry.usecases.token.verify import TokenVerifier
 from consentry.web import operations as operator_pages
 from consentry.web.app import App
 from consentry.web.consent_api.app import ConsentApi
@@ -70,11 +71,13 @@ async def open_services(
     session = await Session.connect(database_url, connections=connections, answer_within=answer_within)
     try:
         slots = max(1, connections // 4)
+        signing_keys = SigningKeys(session, keyring)
         yield Services(
             session=session,
             keyring=keyring,
             choose=secrets.choice,
-            signing_keys=SigningKeys(session, keyring),
+            signing_keys=signing_keys,
+            verifier=TokenVerifier(signing_keys),
             issuer=TokenIssuer(session, slots=slots),
             failed_sign_ins=FailedSignIns(session),
             reader=ConsentReader(session, slots=slots),

@@ -82,19 +82,16 @@ class ConsentReader:
                 [subject.jti for subject in subjects],
                 [subject.customer_id for subject in subjects],
             )
-        found: list[CustomerConsents | None] = [None] * len(subjects)
+        customers: list[asyncpg.Record | None] = [None] * len(subjects)
         consents: list[list[Consent]] = [[] for _ in subjects]
         for row in rows:
-            number = row[0] - 1
             if row[3] is None:
-                found[number] = CustomerConsents(consents=(), accounts=_accounts(row), moment=row[21])
+                customers[row[0] - 1] = row
             else:
-                consents[number].append(_consent(row))
+                consents[row[0] - 1].append(_consent(row))
         return [
-            InvalidToken()
-            if customer is None
-            else CustomerConsents(consents=tuple(own), accounts=customer.accounts, moment=customer.moment)
-            for customer, own in zip(found, consents, strict=True)
+            InvalidToken() if customer is None else CustomerConsents(tuple(own), _accounts(customer), customer[21])
+            for customer, own in zip(customers, consents, strict=True)
         ]
 
 
@@ -209,10 +206,8 @@ async def of_customer(connection: Connection, institution_id: int, customer_id: 
 def _accounts(row: asyncpg.Record) -> CustomerAccounts:
     if row[1] is None:
         return NO_ACCOUNTS
-    return CustomerAccounts(
-        accounts=tuple(Account(a.account_id, a.nickname, a.account_number_display) for a in _accounts_of(row[1])),
-        version=row[2],
-    )
+    accounts = tuple([Account(a.account_id, a.nickname, a.account_number_display) for a in _accounts_of(row[1])])
+    return CustomerAccounts(accounts, row[2])
 
 
 def _consent(row: asyncpg.Record) -> Consent:

@@ -10,6 +10,7 @@ from consentry.store.session import Session
 from consentry.store.tokens import TokenIssuer
 from consentry.usecases.consent.changes import ConsentChanges
 from consentry.usecases.token.signing_keys import SigningKeys
+from consentry.usecases.token.verify import TokenVerifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Services:
     keyring: Keyring
     choose: Callable[[str], str]
     signing_keys: SigningKeys
+    verifier: TokenVerifier
     issuer: TokenIssuer
     failed_sign_ins: FailedSignIns
     reader: ConsentReader

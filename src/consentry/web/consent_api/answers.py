@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from consentry.domain.account import CustomerAccounts
+from consentry.domain.account import Account, CustomerAccounts
 from consentry.domain.consent import Consent, CustomerConsents, newest_first, one_per_application
 from consentry.domain.refusal import Refusal
 from consentry.domain.scope import MODIFY_CONSENT
@@ -25,98 +25,82 @@ SERVER_ERROR: Final = _write(
 """What is told of a fault of ours: nothing but where its trace is to be found."""
 
 
-class _Account(msgspec.Struct):
-    enabled: bool
-    nickname: str
-    account_id: str
-    account_number_display: str
-
-
-class _ConsentV4(msgspec.Struct):
-    id: str
-    application_name: str
-    application_icon_url: str | None
-    created_at: str
-    last_accessed: str | None
-    accounts: list[_Account]
-    auto_enable_future_accounts: bool
-    consented_on: str
-    revoked_at: str | None
-
-
-class _ConsentV6(_ConsentV4):
-    status: str
-    expires_at: str | None
-    intermediary_name: str | None
-    data_clusters: tuple[str, ...]
-    revoked_by: str | None
-    revocation_reason: str | None
-    etag: str | msgspec.UnsetType = msgspec.UNSET
-
-
 def consents_body(customer: CustomerConsents, *, version: int) -> bytes:
     """Render a customer's consents, newest first: in version 4 one an app, later all that are kept."""
+    now = customer.moment
     consents = newest_first(customer.consents)
+    accounts = _Accounts(customer.accounts)
     if version == 4:
-        consents = one_per_application(consents, customer.moment)
-        return _write([_v4(consent, customer.accounts, customer.moment) for consent in consents])
-    return _write(
-        [_v6(consent, customer.accounts, customer.moment, etag=consent.etag(customer.accounts)) for consent in consents]
-    )
+        shown = [_v4(consent, accounts, now) + "}" for consent in one_per_application(consents, now)]
+    else:
+        shown = [
+            f'{_v6(consent, accounts, now)},"etag":{_json(consent.etag(customer.accounts))}}}' for consent in consents
+        ]
+    return f"[{','.join(shown)}]".encode()
 
 
 def consent_body(shown: ShownConsent, *, version: int) -> bytes:
     """Render one consent."""
-    consent, customer = shown.consent, shown.customer
-    if version == 4:
-        return _write(_v4(consent, customer.accounts, customer.moment))
-    return _write(_v6(consent, customer.accounts, customer.moment, etag=msgspec.UNSET))
+    render = _v4 if version == 4 else _v6
+    return (render(shown.consent, _Accounts(shown.customer.accounts), shown.customer.moment) + "}").encode()
 
 
-def _v4(consent: Consent, accounts: CustomerAccounts, now: datetime) -> _ConsentV4:
+class _Accounts:
+    """A customer's accounts, each rendered once for all consents but for whether it is shared."""
+
+    __slots__ = ("_members",)
+
+    def __init__(self, accounts: CustomerAccounts) -> None:
+        self._members = [(account.account_id, _account_members(account)) for account in accounts.accounts]
+
+    def shown_to(self, consent: Consent) -> str:
+        shared = consent.shared_accounts
+        return ",".join(
+            [
+                ('{"enabled":true,' if account_id in shared else '{"enabled":false,') + members
+                for account_id, members in self._members
+            ]
+        )
+
+
+# A list is what customers wait for. Putting its text together from parts takes half the time of building objects to be
+# encoded; whatever is not known to be plain text goes through _json.
+
+
+def _account_members(account: Account) -> str:
+    """Render an account from its second member on, with the closing brace."""
+    return (
+        f'"nickname":{_json(account.nickname)},"account_id":{_json(account.account_id)},'
+        f'"account_number_display":{_json(account.number_display)}}}'
+    )
+
+
+def _v4(consent: Consent, accounts: _Accounts, now: datetime) -> str:
+    """Render a consent as version 4 knows it, but for the closing brace; an expired one bears its expiry as its end."""
     ended_at = consent.revoked_at
     if ended_at is None and consent.expires_at is not None and consent.expires_at <= now:
         ended_at = consent.expires_at
-    return _ConsentV4(
-        consent.consent_id,
-        consent.application_name,
-        consent.application_icon_url,
-        time_text(consent.created_at),
-        _optional_time(consent.last_accessed),
-        _accounts(consent, accounts),
-        consent.auto_share,
-        time_text(consent.consented_on),
-        _optional_time(ended_at),
+    return _common_members(consent, accounts, ended_at)
+
+
+def _v6(consent: Consent, accounts: _Accounts, now: datetime) -> str:
+    """Render a consent as version 6 knows it, but for the closing brace."""
+    return (
+        f'{_common_members(consent, accounts, consent.revoked_at)},"status":"{consent.status(now).value}",'
+        f'"expires_at":{_optional_time(consent.expires_at)},"intermediary_name":{_json(consent.intermediary_name)},'
+        f'"data_clusters":{_json(consent.data_clusters)},"revoked_by":{_json(consent.revoked_by)},'
+        f'"revocation_reason":{_json(consent.revocation_reason)}'
     )
 
 
-def _v6(consent: Consent, accounts: CustomerAccounts, now: datetime, *, etag: str | msgspec.UnsetType) -> _ConsentV6:
-    return _ConsentV6(
-        consent.consent_id,
-        consent.application_name,
-        consent.application_icon_url,
-        time_text(consent.created_at),
-        _optional_time(consent.last_accessed),
-        _accounts(consent, accounts),
-        consent.auto_share,
-        time_text(consent.consented_on),
-        _optional_time(consent.revoked_at),
-        consent.status(now).value,
-        _optional_time(consent.expires_at),
-        consent.intermediary_name,
-        consent.data_clusters,
-        consent.revoked_by,
-        consent.revocation_reason,
-        etag,
+def _common_members(consent: Consent, accounts: _Accounts, ended_at: datetime | None) -> str:
+    return (
+        f'{{"id":"{consent.consent_id}","application_name":{_json(consent.application_name)},'
+        f'"application_icon_url":{_json(consent.application_icon_url)},"created_at":"{time_text(consent.created_at)}",'
+        f'"last_accessed":{_optional_time(consent.last_accessed)},"accounts":[{accounts.shown_to(consent)}],'
+        f'"auto_enable_future_accounts":{"true" if consent.auto_share else "false"},'
+        f'"consented_on":"{time_text(consent.consented_on)}","revoked_at":{_optional_time(ended_at)}'
     )
-
-
-def _accounts(consent: Consent, accounts: CustomerAccounts) -> list[_Account]:
-    shared = consent.shared_accounts
-    return [
-        _Account(account.account_id in shared, account.nickname, account.account_id, account.number_display)
-        for account in accounts.accounts
-    ]
 
 
 def token_body(token: HandedOutToken) -> bytes:
@@ -133,7 +117,7 @@ def revoked_token_body(revoked: StoredToken, token: str) -> bytes:
             "tokenable_type": "Institution",
             "token": token,
             "expires_in": int(TOKEN_LIFETIME.total_seconds()),
-            "revoked_at": _optional_time(revoked.revoked_at),
+            "revoked_at": _time_or_none(revoked.revoked_at),
             "scopes": {MODIFY_CONSENT: revoked.customer_id},
             "created_at": time_text(revoked.issued_at),
             "updated_at": time_text(revoked.updated_at),
@@ -149,7 +133,7 @@ def credentials_body(shown: ShownCredentials) -> bytes:
             "client_secret": shown.client_secret,
             "name": shown.name,
             "created_at": time_text(shown.created_at),
-            "previous_secret_expires_at": _optional_time(shown.previous_secret_expires_at),
+            "previous_secret_expires_at": _time_or_none(shown.previous_secret_expires_at),
         }
     )
 
@@ -165,10 +149,18 @@ def refusal_body(refusal: Refusal) -> bytes:
 
 def time_text(moment: datetime) -> str:
     """Write a time as ISO 8601 in UTC with milliseconds: `2024-06-14T19:48:18.354Z`."""
-    # msgspec writes times twenty times faster than datetime does, with six digits or none; a list has fifteen of them.
+    # msgspec writes times several times faster than datetime does, with six digits or none.
     written = _write(moment.astimezone(UTC) if moment.tzinfo is not UTC else moment).decode()
     return f"{written[1:24]}Z" if "." in written else f"{written[1:20]}.000Z"
 
 
-def _optional_time(moment: datetime | None) -> str | None:
+def _time_or_none(moment: datetime | None) -> str | None:
     return None if moment is None else time_text(moment)
+
+
+def _optional_time(moment: datetime | None) -> str:
+    return "null" if moment is None else f'"{time_text(moment)}"'
+
+
+def _json(value: object) -> str:
+    return _write(value).decode()

@@ -23,7 +23,6 @@ from consentry.usecases.credentials.rotate import rotate_credentials
 from consentry.usecases.services import Services
 from consentry.usecases.token.issue import PresentedCredentials, issue_token
 from consentry.usecases.token.revoke import revoke_token
-from consentry.usecases.token.verify import verify_token
 from consentry.web.asgi import Receive
 from consentry.web.consent_api import answers, requests
 from consentry.web.consent_api.requests import RequestHeaders
@@ -162,7 +161,7 @@ class Operations:
 
     async def _subject(self, request: Request) -> Subject:
         token = requests.bearer_token(request.headers.authorization)
-        subject = await verify_token(self._services, token, host=request.headers.host)
+        subject = await self._services.verifier.verify(token, host=request.headers.host)
         self._admission.institution(subject.institution_id)
         return subject
 
