@@ -110,7 +110,7 @@ def without(line: dict[str, Any], name: str) -> dict[str, Any]:
     ],
 )
 def test_each_field_of_a_consent_is_checked(field: str, value: object, expected: str) -> None:
-    line = without(consent(), field) if value is GONE else consent(**{field: value})
+    line = without(consent(), field) if value is GONE else {**consent(), field: value}
     assert read(application(), line) == [f"line 2, {field}: expected {expected}"]
 
 

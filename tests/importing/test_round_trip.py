@@ -80,7 +80,7 @@ def installations(draw: st.DrawFn) -> list[dict[str, Any]]:
         }
         for app in sorted(draw(st.sets(_ids, min_size=1, max_size=3)))
     ]
-    lines = [
+    lines: list[dict[str, Any]] = [
         *({"type": "intermediary", "intermediary_id": agent, "name": name} for agent, name in agents.items()),
         *apps,
     ]
