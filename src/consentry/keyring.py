@@ -34,7 +34,7 @@ class Keyring:
 
     peppers: Mapping[str, bytes] = field(repr=False)
     encryption_keys: Mapping[str, bytes] = field(repr=False)
-    coming: tuple[str, ...] = ()
+    coming: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def current_pepper(self) -> str:

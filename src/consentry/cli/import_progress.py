@@ -18,26 +18,31 @@ _SECONDS_BETWEEN_LINES: Final = 5.0
 
 
 @contextmanager
-def shown_progress() -> Iterator[Callable[[Progress], None]]:
-    """Give what an import tells its progress to; what it shows ends with the block."""
+def shown_progress(*, as_json: bool) -> Iterator[Callable[[Progress], None]]:
+    """Give what an import tells its progress to; what it shows ends with the block.
+
+    For a program that reads JSON nothing is shown, unless a person watches on a terminal.
+    """
     if sys.stderr.isatty():
         with _bar() as show:
             yield show
     else:
-        yield _Lines().show
+        yield _Lines(quiet=as_json).show
 
 
 class _Lines:
     """Plain lines, for logs and pipes: one a stage, and one every few seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
         self._stage: Stage | None = None
         self._last = 0.0
 
     def show(self, progress: Progress) -> None:
         """Write a line if it is time for one."""
         now = time.monotonic()
-        if progress.stage is self._stage and now - self._last < _SECONDS_BETWEEN_LINES:
+        is_soon = progress.stage is self._stage and now - self._last < _SECONDS_BETWEEN_LINES
+        if self._quiet or is_soon:
             return
         self._stage, self._last = progress.stage, now
         note(f"{_WORDS[progress.stage]}{_share(progress)}: {progress.lines:,} lines{_resumed(progress)}")

@@ -67,7 +67,7 @@ async def import_file(
             mirror=mirror,
         )
         async with open_installation(Settings.read()) as installation:
-            with shown_progress() as show:
+            with shown_progress(as_json=as_json) as show:
                 report = await bring_in(installation.services, order, actor=operator(), on_progress=show)
     if as_json:
         write_document(_document(report))

@@ -110,6 +110,17 @@ async def prepare(settings: Settings, database: Database, *, create: bool = True
     Raises:
         As `open_installation`.
     """
+    used = await check_database(database)
+    return await asyncio.to_thread(_keys_for, settings, used, create=create)
+
+
+async def check_database(database: Database) -> KeysInUse:
+    """Refuse a database that is not current or not fit, and tell which keys it relies on.
+
+    Raises:
+        InstallationError: its schema is behind or ahead, its server or role is unsafe.
+        DatabaseRefused, TemporarilyUnavailable: as the store says.
+    """
     if database.embedded is not None:
         await _migrate_embedded(database.embedded)
     async with connected(database.app_url) as connection:
@@ -121,8 +132,7 @@ async def prepare(settings: Settings, database: Database, *, create: bool = True
         if problems:
             raise InstallationError("unsafe_role", " ".join(problems))
         async with connection.transaction():
-            used = await keys_in_use(connection)
-    return await asyncio.to_thread(_keys_for, settings, used, create=create)
+            return await keys_in_use(connection)
 
 
 async def _migrate_embedded(held: EmbeddedPostgres) -> None:
@@ -157,7 +167,7 @@ def _keys_for(settings: Settings, used: KeysInUse, *, create: bool) -> Keyring:
             "key_file_missing",
             f"There is no key file at {settings.key_file}, but the database holds what was stored under {names}: "
             "restore the key file from your vault or backup, or name it in CONSENTRY_KEY_FILE. A new one would open "
-            "nothing.",
+            "nothing; if it is lost for good, consentry keys replace-lost is the last resort.",
         )
     keyring = load_keyring(settings, create=create and is_new)
     missing = used.missing_from(peppers=keyring.peppers, encryption_keys=keyring.encryption_keys)

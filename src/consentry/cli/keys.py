@@ -14,16 +14,17 @@ from typing import Annotated
 
 from cyclopts import App, Group, Parameter, validators
 
-from consentry.cli.installation import InstallationError, open_installation
+from consentry.cli.installation import InstallationError, check_database, hold_database, open_installation
 from consentry.cli.options import Json, operator
 from consentry.cli.output import note, write_document, write_line, write_table
 from consentry.cli.serving.roster import replace_processes
 from consentry.config import Settings
 from consentry.keyring import Keyring, write_key_file
 from consentry.store.keys_in_use import KeysInUse, keys_in_use
+from consentry.usecases.keys.replace_lost import replace_lost_keys
 from consentry.usecases.keys.reseal import reseal_keys
 from consentry.usecases.keys.retire import without_retired_keys
-from consentry.wiring import load_keyring
+from consentry.wiring import load_keyring, open_services
 
 keys_app = App(name="keys", help="The installation's own keys: peppers for secrets, and keys that encrypt keys.")
 
@@ -88,6 +89,42 @@ async def rotate(
                 await _renew(settings, why="puts the new keys to use")
                 await _reseal(settings)
     _report(load_keyring(settings), as_json=as_json)
+
+
+@keys_app.command(name="replace-lost")
+async def replace_lost(
+    *,
+    yes: Annotated[bool, Parameter(help="Confirm that the keys can't be restored.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Go on without keys that can't be restored, as the last resort.
+
+    Ends every secret, signing key and token that depends on them. Consents, history and audit stay. The institutions
+    need new secrets afterwards: consentry credentials rotate.
+
+    Example: `consentry keys replace-lost --yes`
+    """
+    settings = Settings.read()
+    with hold_database(settings, create=False) as database:
+        used = await check_database(database)
+        keyring = load_keyring(settings, create=yes)
+        lost = used.missing_from(peppers=keyring.peppers, encryption_keys=keyring.encryption_keys)
+        if not lost:
+            raise InstallationError("nothing_lost", "The keys are those that the database needs; nothing is lost.")
+        if not yes:
+            raise InstallationError(
+                "not_confirmed",
+                f"{', '.join(lost)} would be given up, with every secret and token that depends on them: look for a "
+                "backup of the keys first, then give --yes.",
+            )
+        async with open_services(database.app_url, keyring, connections=settings.connections) as services:
+            done = await replace_lost_keys(services, lost, actor=operator())
+    if as_json:
+        write_document({"lost": lost, "institutions": list(done.institutions), "secrets_ended": done.secrets_ended})
+        return
+    write_line(f"Gave up {', '.join(lost)}: {done.secrets_ended} secrets have ended. Restart every service. Next:")
+    for name in done.institutions:
+        write_line(f"  consentry credentials rotate --institution {name}")
 
 
 async def _print(settings: Settings, *, prepare: bool, activate: bool, retire: bool) -> None:

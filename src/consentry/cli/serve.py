@@ -17,6 +17,8 @@ from consentry.cli.output import write_document, write_line
 from consentry.cli.serving.roster import RosterEntry, enrolled
 from consentry.cli.serving.supervisor import Supervisor
 from consentry.config import Bind, Settings, SettingsError, parse_bind
+from consentry.store import safety
+from consentry.store.connecting import connected
 from consentry.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from consentry.web.logs import configure_logs
 
@@ -48,11 +50,18 @@ def serve(
     settings = _overridden(Settings.read(), bind=bind, workers=workers)
     configure_logs(settings.log_level)
     with hold_database(settings) as database:
-        asyncio.run(prepare(settings, database))
+        asyncio.run(_prepare(settings, database))
         runs_worker = database.embedded is not None if with_worker is None else with_worker
         keep_serving(
             settings, database, runs_worker=runs_worker, on_ready=lambda bound: _announce(bound, as_json=as_json)
         )
+
+
+async def _prepare(settings: Settings, database: Database) -> None:
+    await prepare(settings, database)
+    async with connected(database.app_url) as connection:
+        for sentence in await safety.warnings(connection):
+            structlog.get_logger("consentry.serve").warning("answers may not be durable", reason=sentence)
 
 
 def keep_serving(

@@ -84,15 +84,13 @@ class ChainStatement:
         Raises:
             ValueError: it is something else.
         """
-        members = json.loads(text)
-        if not isinstance(members, dict) or not isinstance(members.get("sequence"), int):
-            raise ValueError(text)
         try:
+            members = json.loads(text)
             return ChainStatement(
                 institution=str(members["institution"]),
-                sequence=members["sequence"],
+                sequence=int(members["sequence"]),
                 hash=bytes.fromhex(members["hash"]),
                 at=datetime.fromisoformat(members["at"]),
             )
-        except (KeyError, TypeError):
-            raise ValueError(text) from None
+        except (KeyError, TypeError, ValueError):
+            raise ValueError("It is no statement of a chain's end.") from None

@@ -24,6 +24,7 @@ _RANDOM_LENGTH: Final = 28
 _CHECKSUM_LENGTH: Final = 6
 _CLIENT_ID_LENGTH: Final = 22
 _WELL_FORMED: Final = re.compile(SECRET_PATTERN)
+_LIKE_A_SECRET: Final = re.compile(SECRET_PREFIX + r"[0-9A-Za-z]+")
 
 
 def base62(number: int, *, length: int) -> str:
@@ -59,6 +60,11 @@ def is_secret(text: str) -> bool:
 def display_form(secret: str) -> str:
     """Give what may be shown of a secret: its prefix and its last four characters."""
     return f"{SECRET_PREFIX}…{secret[-4:]}"
+
+
+def masked(text: str) -> str:
+    """Give a text with every client secret in it, whole or damaged, in its display form."""
+    return _LIKE_A_SECRET.sub(lambda found: display_form(found.group()), text)
 
 
 def mac_of(secret: str, pepper: bytes) -> bytes:

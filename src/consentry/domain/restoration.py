@@ -19,6 +19,7 @@ from consentry.domain.institution import InstitutionStatus
 
 SECRETS_ENDED: Final = "credentials.secrets_ended"
 RESTORED: Final = "installation.restored"
+_NO_DECISIONS: Final = frozenset({RESTORED, "consents.listed", "consents.exported"})
 _ENDS_SECRETS: Final = frozenset({"credentials.rotated", "credentials.leaked", SECRETS_ENDED})
 
 
@@ -54,9 +55,7 @@ def restrictions(entries: Iterable[AuditEntry]) -> Restrictions:
     ended_secrets: list[AuditEntry] = []
     closed: AuditEntry | None = None
     others: Counter[str] = Counter()
-    for entry in entries:
-        if entry.outcome != "done":
-            continue
+    for entry in (entry for entry in entries if entry.outcome == "done"):
         subject = entry.subject_id or ""
         match entry.action:
             case "consent.revoked":
@@ -78,7 +77,7 @@ def restrictions(entries: Iterable[AuditEntry]) -> Restrictions:
                     auto_share_off.pop(subject, None)
                 elif action == "institution.changed":
                     closed = None
-                if entry.action != RESTORED:
+                if entry.action not in _NO_DECISIONS:
                     others[entry.action] += 1
     return Restrictions(
         revoked=revoked,

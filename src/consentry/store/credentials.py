@@ -111,6 +111,18 @@ async def end_all_secrets(connection: Connection, institution_id: int, name: str
     return len(rows)
 
 
+async def end_secrets_under(connection: Connection, institution_id: int, pepper_ids: Sequence[str]) -> int:
+    """End the live secrets that are stored under some peppers; give how many there were."""
+    rows = await connection.fetch(
+        """update consentry.credential_secrets set expires_at = consentry.now()
+           where institution_id = $1 and pepper_id = any ($2)
+             and (expires_at is null or expires_at > consentry.now()) returning number""",
+        institution_id,
+        pepper_ids,
+    )
+    return len(rows)
+
+
 async def mark_used(connection: Connection, institution_id: int, name: str, number: int) -> None:
     """Remember that a secret was used now; kept to the minute, apart from its first use."""
     await connection.execute(

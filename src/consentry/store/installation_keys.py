@@ -66,3 +66,15 @@ async def reseal(connection: Connection, kid: str, sealed: tuple[bytes, str]) ->
     await connection.execute(
         "update consentry.installation_keys set sealed_key = $2, sealed_under = $3 where kid = $1", kid, *sealed
     )
+
+
+async def abandon(connection: Connection, encryption_keys: Sequence[str], *, instead: tuple[bytes, str]) -> int:
+    """Retire the keys that are encrypted under some keys and store `instead` in their place; give how many."""
+    rows = await connection.fetch(
+        """update consentry.installation_keys
+           set retired_at = coalesce(retired_at, consentry.now()), sealed_key = $2, sealed_under = $3
+           where sealed_under = any ($1) returning kid""",
+        encryption_keys,
+        *instead,
+    )
+    return len(rows)

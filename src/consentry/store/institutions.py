@@ -142,6 +142,14 @@ async def signing_keys_under_others(connection: Connection, encryption_key: str)
     return {row[0]: (row[1], row[2]) for row in rows}
 
 
+async def signing_keys_under(connection: Connection, encryption_keys: Sequence[str]) -> list[str]:
+    """Give the `kid` of the signing keys in sight that are sealed under some keys."""
+    rows = await connection.fetch(
+        "select kid from consentry.signing_keys where sealed_under = any ($1) order by kid", encryption_keys
+    )
+    return [row[0] for row in rows]
+
+
 async def reseal_signing_key(
     connection: Connection, institution_id: int, kid: str, *, sealed: tuple[bytes, str]
 ) -> None:

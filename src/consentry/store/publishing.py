@@ -63,7 +63,7 @@ with ended as (
     set revoked_at = consentry.now(), revoked_by = 'system', revocation_reason = $2, version = c.version + 1
     from consentry.import_differences d
     where d.institution_id = $1 and d.kind = 'vanished' and c.institution_id = $1 and c.consent_id = d.consent_id
-      and c.read_only and c.revoked_at is null
+      and c.revoked_at is null and coalesce(c.expires_at > consentry.now(), true)
     returning c.*
 ), history as (
     insert into consentry.consent_changes (institution_id, consent_id, version, at, kind, actor_kind, actor_id, detail)
@@ -229,17 +229,10 @@ async def make_writable(connection: Connection, institution_id: int, *, on_count
 
 
 async def end_vanished(connection: Connection, institution_id: int, *, actor: Actor) -> int:
-    """End the mirror's consents that were not in the last file, each with its history, audit entry and event."""
-    await connection.execute(
-        """select from (
-               select from consentry.consents c
-               join consentry.import_differences d
-                 on d.institution_id = c.institution_id and d.consent_id = c.consent_id
-               where c.institution_id = $1 and d.kind = 'vanished'
-               order by c.consent_id
-               for no key update of c) as locked""",
-        institution_id,
-    )
+    """End the consents that were not in the last file, each with its history, audit entry and event.
+
+    Called after `make_writable`, which has locked them in the order of their keys.
+    """
     ended: int = await connection.fetchval(
         _END_VANISHED, institution_id, VANISHED_REASON, actor.kind.value, actor.actor_id
     )

@@ -23,6 +23,7 @@ from consentry.config import Settings
 from consentry.store.session import ANSWER_SECONDS
 from consentry.web.app import App
 from consentry.web.logs import configure_logs
+from consentry.web.safety.connections import BoundedProtocol
 from consentry.wiring import build_app, load_keyring, open_services
 
 _IDLE_SECONDS: Final = 20
@@ -58,7 +59,7 @@ async def _serve(assignment: Assignment, settings: Settings) -> None:
             uvicorn.Config(
                 app,
                 loop="none",
-                http="httptools",
+                http=BoundedProtocol,
                 ws="none",
                 lifespan="off",
                 interface="asgi3",

@@ -1,12 +1,15 @@
 """Authenticate an institution's server by its credentials, for everything but the request of a token."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from consentry.domain.credential import Secret
 from consentry.domain.refusal import InvalidClient
 from consentry.store import credentials
 from consentry.usecases.services import Services
 from consentry.usecases.token.issue import PresentedCredentials
+
+_NO_INSTITUTION: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +39,11 @@ async def authenticate(services: Services, presented: PresentedCredentials) -> A
 async def _find(services: Services, presented: PresentedCredentials) -> AuthenticatedClient | None:
     async with services.session.connection() as connection:
         institution_id = await credentials.institution_of_client(connection, presented.client_id, presented.host)
-    if institution_id is None:
-        return None
     macs = presented.macs(tuple(services.keyring.peppers.values()))
-    async with services.session.begin(institution_id) as connection:
+    # An unknown client is looked up all the same, in no institution: the time of the answer must not tell it apart.
+    async with services.session.begin(institution_id or _NO_INSTITUTION) as connection:
         found = await credentials.matching_secret(connection, client_id=presented.client_id, macs=macs)
-        if found is None:
+        if institution_id is None or found is None:
             return None
         name, secret = found
         await credentials.mark_used(connection, institution_id, name, secret.number)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from consentry.domain.actor import Actor
 from consentry.domain.credential import CREDENTIAL_NAME, Secret, rotate
-from consentry.domain.institution import check_overlap
+from consentry.domain.institution import InstitutionStatus, check_overlap
 from consentry.domain.refusal import InvalidClient, NoCredentials
 from consentry.store import audit, clock, credentials, events, institutions
 from consentry.usecases.credentials.new_secret import ShownCredentials, make_secret
@@ -26,7 +26,7 @@ async def rotate_credentials(
 
     Raises:
         NoCredentials: there is nothing to rotate.
-        InvalidClient: the presented secret has ended meanwhile.
+        InvalidClient: the presented secret has ended meanwhile, or the institution was disabled.
         SupersededSecret: the presented secret is not the newest.
         InvalidInstitution: the overlap is longer than 30 days.
         TemporarilyUnavailable: the store can't be reached or can't write.
@@ -43,7 +43,7 @@ async def rotate_credentials(
         asking = None
         if presented is not None:
             asking = next((s for s in current.secrets if s.number == presented.number), None)
-            if asking is None:
+            if asking is None or institution.status is not InstitutionStatus.ENABLED:
                 raise InvalidClient
         rotation = rotate(
             current,

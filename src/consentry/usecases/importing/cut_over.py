@@ -81,12 +81,11 @@ async def cut_over(
             raise ReportOutdated
         if report.state.vanished and vanished is None:
             raise VanishedUndecided
+        writable = await publishing.make_writable(connection, institution_id, on_count=on_count)
         ended = 0
         if vanished is Vanished.END:
             ended = await publishing.end_vanished(connection, institution_id, actor=actor)
-        done = CutOver(
-            writable=await publishing.make_writable(connection, institution_id, on_count=on_count), ended=ended
-        )
+        done = CutOver(writable=writable, ended=ended)
         await publishing.forget_differences(connection, institution_id)
         await _record(connection, institution_id, public_id, report=report, done=done, actor=actor)
     return done

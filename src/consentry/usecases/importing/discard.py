@@ -1,7 +1,7 @@
 """Discard what an unfinished import has staged: it is personal data that nothing needs any more."""
 
 from consentry.store import imports, staging
-from consentry.usecases.importing.status import known_or_reserved
+from consentry.usecases.importing.status import ids_of
 from consentry.usecases.services import Services
 
 
@@ -13,7 +13,13 @@ async def discard_import(services: Services, public_id: str) -> int:
         ImportRunning: the import is running.
         TemporarilyUnavailable: the store can't be reached or can't write.
     """
-    institution_id = await known_or_reserved(services, public_id)
+    lines = 0
+    for institution_id in await ids_of(services, public_id):
+        lines += await _discard(services, institution_id)
+    return lines
+
+
+async def _discard(services: Services, institution_id: int) -> int:
     async with imports.hold(services.session, institution_id) as held, held.begin() as connection:
         staged = await staging.chunks(connection, institution_id)
         await staging.clear(connection, institution_id, after_line=0)

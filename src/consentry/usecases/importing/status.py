@@ -26,7 +26,7 @@ async def import_status(services: Services, public_id: str) -> ImportStatus:
         UnknownInstitution: there is no such institution, and none is being imported.
         TemporarilyUnavailable: the store can't be reached.
     """
-    institution_id = await known_or_reserved(services, public_id)
+    institution_id = (await ids_of(services, public_id))[0]
     async with services.session.begin(institution_id) as connection:
         staged = await staging.chunks(connection, institution_id)
         last_of_mirror = await imports.last_of_mirror(connection, institution_id)
@@ -39,8 +39,8 @@ async def import_status(services: Services, public_id: str) -> ImportStatus:
         )
 
 
-async def known_or_reserved(services: Services, public_id: str) -> int:
-    """Give the internal id of an institution, or the one that is reserved for it.
+async def ids_of(services: Services, public_id: str) -> list[int]:
+    """Give the internal id of an institution, and the one that an import reserved for it, if it did not use it.
 
     Raises:
         UnknownInstitution: there is neither.
@@ -48,8 +48,8 @@ async def known_or_reserved(services: Services, public_id: str) -> int:
     """
     async with services.session.connection() as connection:
         known = await institutions.id_of(connection, public_id)
-        if known is None:
-            known = await imports.reserved_id(connection, public_id)
-    if known is None:
+        reserved = await imports.reserved_id(connection, public_id)
+    ids = [found for found in (known, reserved) if found is not None]
+    if not ids:
         raise UnknownInstitution
-    return known
+    return ids

@@ -10,7 +10,7 @@ import time
 from typing import Final
 
 from consentry.config import Settings
-from consentry.domain.refusal import MethodNotAllowed, NotFound, Refusal, UnknownConsent, UnknownVersion
+from consentry.domain.refusal import InvalidRequest, MethodNotAllowed, NotFound, Refusal, UnknownVersion
 from consentry.web import errors
 from consentry.web.asgi import Headers, Receive, Scope, Send, send_answer
 from consentry.web.consent_api import answers
@@ -29,7 +29,6 @@ _STANDING_HEADERS: Final[Headers] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
 
 
@@ -99,10 +98,12 @@ def route(scope: Scope, receive: Receive, headers: RequestHeaders) -> Request:
     """Find the operation that a request names, from the raw path, decoding nothing twice.
 
     Raises:
-        NotFound, UnknownVersion, UnknownConsent: the path names nothing.
+        NotFound, UnknownVersion: the path names nothing.
         MethodNotAllowed: the path does, but not with this method.
-        InvalidRequest: the query holds a secret.
+        InvalidRequest: the query holds a secret, or there are several hosts (RFC 9112, section 3.2).
     """
+    if headers.hosts > 1:
+        raise InvalidRequest("Send one Host header only.")
     if scope["query_string"]:
         refuse_secrets_in_query(scope["query_string"])
     segments = scope["raw_path"].split(b"/", 7)
@@ -134,22 +135,21 @@ def _operation(method: str, segments: list[bytes], request: Request) -> Operatio
 
 
 def _operation_on_consent(method: str, consent_id: bytes, rest: list[bytes], request: Request) -> Operation:
-    request.consent_id = consent_id.decode("latin-1")
+    # What can't be an id becomes the empty one, which no consent has: whoever bears no token is told that first.
+    can_be = len(consent_id) <= _LONGEST_CONSENT_ID and consent_id.isascii()
+    request.consent_id = consent_id.decode("ascii") if can_be else ""
     match rest:
         case []:
-            operation = _only("GET", method, Operation.GET_CONSENT)
+            return _only("GET", method, Operation.GET_CONSENT)
         case [b"disable_app_sharing"]:
-            operation = _only("PUT", method, Operation.STOP_SHARING)
+            return _only("PUT", method, Operation.STOP_SHARING)
         case [b"accounts"]:
-            operation = _only("PUT", method, Operation.SHARE_NEW_ACCOUNTS)
-        case [b"accounts", *account_id] if account_id[0]:
+            return _only("PUT", method, Operation.SHARE_NEW_ACCOUNTS)
+        case [b"accounts", *account_id] if account_id != [b""]:
             request.account_id = b"/".join(account_id)
-            operation = _only("PUT", method, Operation.SHARE_ACCOUNT)
+            return _only("PUT", method, Operation.SHARE_ACCOUNT)
         case _:
             raise NotFound
-    if len(consent_id) > _LONGEST_CONSENT_ID or not consent_id.isascii():
-        raise UnknownConsent
-    return operation
 
 
 def _only(allowed: str, method: str, operation: Operation) -> Operation:

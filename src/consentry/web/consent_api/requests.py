@@ -25,6 +25,7 @@ from consentry.domain.scope import customer_of
 from consentry.domain.token import TOKEN_TYPE
 from consentry.web.asgi import Receive, Scope
 
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 LARGEST_BODY: Final = 64 * 1024
 _LONGEST_INTERACTION_ID: Final = 64
 _QUERY_SECRETS: Final = (b"access_token", b"client_secret", b"client_id", b"token")
@@ -34,8 +35,8 @@ class RequestHeaders:
     """The headers that matter here, found in one pass; those that may come once only are checked for it."""
 
     __slots__ = (
-        "authorization", "content_encoding", "content_length", "content_type", "forwarded_for", "host", "if_match",
-        "interaction_id",
+        "authorization", "content_encoding", "content_length", "content_type", "forwarded_for", "host", "hosts",
+        "if_match", "interaction_id",
     )  # fmt: skip
 
     def __init__(self, scope: Scope) -> None:
@@ -46,12 +47,14 @@ class RequestHeaders:
         self.content_encoding = b""
         self.content_length = 0
         self.host: str | None = None
+        self.hosts = 0
         self.interaction_id: bytes | None = None
         for name, value in scope["headers"]:
             if name == b"authorization":
                 self.authorization.append(value)
             elif name == b"host":
                 self.host = _host_name(value)
+                self.hosts += 1
             elif name == b"content-type":
                 self.content_type = value
             elif name == b"content-length":
@@ -67,9 +70,9 @@ class RequestHeaders:
                 self.content_encoding = value
 
     def entity_tags(self) -> tuple[str, ...]:
-        """Give the entity tags of If-Match (RFC 9110, section 13.1.1); empty when the header is absent."""
+        """Give the entity tags of If-Match (RFC 9110, section 13.1.1); an empty one fits none."""
         tags = b",".join(self.if_match).decode("latin-1").split(",")
-        return tuple(tag.strip() for tag in tags if tag.strip())
+        return tuple(tag.strip() for tag in tags)
 
 
 class _TokenBody(msgspec.Struct, frozen=True):
@@ -188,7 +191,7 @@ def customer_of_token_request(body: bytes) -> str:
     """
     try:
         asked = _read_token_body(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         raise InvalidRequest(
             "Send a JSON object with the texts type (consent_management) and scopes"
             " (customer.modify_consent: and the customer's id)."
@@ -206,7 +209,7 @@ def check_rotation_request(body: bytes) -> None:
     """
     try:
         asked = _read_rotation_body(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         raise InvalidRequest("Send a JSON object with the text name (consent_management).") from None
     if asked.name != CREDENTIAL_NAME:
         raise UnknownName
@@ -220,7 +223,7 @@ def enabled_of(body: bytes) -> bool:
     """
     try:
         return _read_enabled_body(body).enabled
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         raise InvalidRequest("Send a JSON object with enabled set to true or false.") from None
 
 
@@ -232,7 +235,7 @@ def automatic_access_of(body: bytes) -> bool:
     """
     try:
         return _read_automatic_body(body).automatic_access
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         raise InvalidRequest("Send a JSON object with automatic_access set to true or false.") from None
 
 

@@ -4,9 +4,14 @@ A sign-in with the right secret is never refused for what others tried: failures
 source together, and the count is asked only when a secret was wrong.
 """
 
+from typing import Final
+
 from consentry.config import Limits
 from consentry.domain.refusal import RateLimited, TemporarilyUnavailable
 from consentry.web.safety.limits import Rate, SharedLimits
+
+_KEPT_OF_CLIENT_ID: Final = 64
+_CLIENTS_A_SOURCE: Final = 10
 
 
 class Admission:
@@ -17,6 +22,8 @@ class Admission:
         self._source_rate = Rate(limits.source_rate, limits.source_burst)
         self._institution_rate = Rate(limits.institution_rate, limits.institution_burst)
         self._failure_rate = Rate(limits.failures_per_minute / 60, limits.failures_per_minute)
+        all_failures = limits.failures_per_minute * _CLIENTS_A_SOURCE
+        self._source_failure_rate = Rate(all_failures / 60, all_failures)
         self._most_in_flight = limits.in_flight
         self._in_flight = 0
 
@@ -50,18 +57,23 @@ class Admission:
         """Count a request with credentials, before they are checked; `failed_to_sign_in` takes it back.
 
         Raises:
-            RateLimited: they have.
+            RateLimited: this client asks too often.
         """
-        if wait := self._shared.take(f"client {client_id}", self._institution_rate):
+        if wait := self._shared.take(f"client {client_id[:_KEPT_OF_CLIENT_ID]}", self._institution_rate):
             raise RateLimited(wait)
 
     def failed_to_sign_in(self, client_id: str, source: str) -> None:
         """Count a request whose credentials were wrong; it does not count for the client, so nobody can use that up.
 
         Raises:
-            RateLimited: this source has been wrong about this client id too often; such failures need not be remembered
-                one by one.
+            RateLimited: this source has been wrong about this client id, or about many, too often; such failures need
+                not be remembered one by one.
         """
-        self._shared.give_back(f"client {client_id}", self._institution_rate)
-        if wait := self._shared.take(f"failures {source} {client_id[:64]}", self._failure_rate):
+        client = client_id[:_KEPT_OF_CLIENT_ID]
+        self._shared.give_back(f"client {client}", self._institution_rate)
+        waits = (
+            self._shared.take(f"failures {source} {client}", self._failure_rate),
+            self._shared.take(f"failures {source}", self._source_failure_rate),
+        )
+        if wait := max(waits):
             raise RateLimited(wait)
