@@ -33,6 +33,45 @@ def test_new_keys_become_current_and_old_ones_still_open() -> None:
     assert rotated.seal(b"x", purpose="p")[1] != key_id
 
 
+def test_coming_keys_are_known_before_they_are_current(tmp_path: Path) -> None:
+    old = new_keyring()
+    prepared = old.with_coming_keys()
+    assert (prepared.current_pepper, prepared.current_encryption_key) == (
+        old.current_pepper,
+        old.current_encryption_key,
+    )
+    assert {*prepared.coming} == {*prepared.peppers, *prepared.encryption_keys} - {*old.peppers, *old.encryption_keys}
+    assert prepared.with_coming_keys() is prepared
+    assert prepared.only(peppers=set(), encryption_keys=set()) == prepared
+    write_key_file(tmp_path / "keys.json", prepared, replace=False)
+    active = read_key_file(tmp_path / "keys.json").with_coming_current()
+    assert prepared.coming == (active.current_pepper, active.current_encryption_key)
+    assert active.coming == ()
+    assert old.peppers.items() < active.peppers.items()
+    with pytest.raises(KeyringError, match="--prepare"):
+        active.with_coming_current()
+
+
+@pytest.mark.parametrize("coming", ['["unknown"]', '"text"', "7", "null"])
+def test_coming_keys_that_are_not_there_damage_a_key_file(coming: str) -> None:
+    text = new_keyring().to_json()[:-1] + f', "coming": {coming}}}'
+    with pytest.raises(KeyringError, match="damaged"):
+        parse_keyring(text)
+
+
+def test_a_key_file_that_root_writes_belongs_to_whom_its_folder_does(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        assert tmp_path.stat().st_uid == os.geteuid()
+        return
+    os.chown(tmp_path, 12345, 12345)
+    path = tmp_path / "keys.json"
+    write_key_file(path, new_keyring(), replace=False)
+    assert path.stat().st_uid == 12345
+    os.chown(path, 23456, 23456)
+    write_key_file(path, new_keyring(), replace=True)
+    assert (path.stat().st_uid, path.stat().st_mode & 0o777) == (23456, 0o600)
+
+
 def test_a_key_file_is_the_owners_alone_and_reads_back(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     keyring = new_keyring()

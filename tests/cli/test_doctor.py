@@ -14,8 +14,6 @@ from tests.builders import Tenant
 from tests.cli.commands import Ran, run
 from tests.conftest import Database
 
-Plain = asyncpg.Connection
-
 
 def found(told: Ran, level: str) -> dict[str, str]:
     """The findings of a level, by subject."""
@@ -46,7 +44,7 @@ def test_a_database_that_is_away_is_a_problem_like_others(database: Database) ->
 
 
 async def test_each_fault_is_named_with_what_to_do(
-    database: Database, services: Services, bku: Tenant, super_connection: "Plain[asyncpg.Record]"
+    database: Database, services: Services, bku: Tenant, super_connection: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     await super_connection.execute("update consentry.audit_entries set at = at - interval '1 hour'")
     (week,) = await super_connection.fetchrow(
@@ -71,7 +69,7 @@ async def test_each_fault_is_named_with_what_to_do(
 
 
 async def test_keys_of_another_database_and_a_schema_that_lags_are_problems(
-    database: Database, bku: Tenant, super_connection: "Plain[asyncpg.Record]"
+    database: Database, bku: Tenant, super_connection: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     await super_connection.execute("update consentry.credential_secrets set pepper_id = 'pepper_lost'")
     assert "pepper_lost" in found(run(database.environment, "doctor", "--json"), "problem")["keys"]
@@ -82,7 +80,7 @@ async def test_keys_of_another_database_and_a_schema_that_lags_are_problems(
 
 
 async def test_a_chain_that_is_not_witnessed_is_a_problem(
-    database: Database, services: Services, bku: Tenant, super_connection: "Plain[asyncpg.Record]"
+    database: Database, services: Services, bku: Tenant, super_connection: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     await seal_waiting(services.session)
     await super_connection.execute("update consentry.audit_seals set sealed_at = sealed_at - interval '1 hour'")

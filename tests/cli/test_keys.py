@@ -83,7 +83,9 @@ async def test_keys_rotate_under_load_without_a_failed_request(
         assert retired == {"current": rotated["current"], "coming": [], "older": []}
         assert len(read_key_file(database.key_file).peppers) == 1
         served = len(statuses)
+        deadline = time.monotonic() + 30
         while len(statuses) < served + 50:
+            assert time.monotonic() < deadline
             await asyncio.sleep(0.05)
     assert set(statuses) == {200}
     actions = await super_connection.fetch("select action from consentry.audit_entries order by entry_id")
@@ -111,7 +113,7 @@ def test_new_keys_are_prepared_handed_round_and_activated_step_by_step(database:
     assert {key["key"]: (key["state"], key["in_use"]) for key in shown["keys"]} == {
         before.current_pepper: ("current", 1),
         before.current_encryption_key: ("current", 1),
-        **{key_id: ("coming", 0) for key_id in prepared["coming"]},
+        **dict.fromkeys(prepared["coming"], ("coming", 0)),
     }
     activated = run(database.environment, "keys", "rotate", "--activate", "--json").document
     assert activated["current"] == prepared["coming"]
@@ -133,6 +135,30 @@ def test_a_vaults_keys_are_printed_for_the_vault_and_never_written(database: Dat
     retired = parse_keyring(run(settings, "keys", "rotate", "--retire", "--print").out)
     assert len(retired.peppers) == len(retired.encryption_keys) == 1
     assert not database.key_file.exists()
+
+
+async def test_an_installation_goes_on_without_keys_that_are_lost(
+    database: Database, services: Services, bku: Tenant, start: Callable[..., Service]
+) -> None:
+    await add_customer(services.session, bku, "c-1")
+    await add_consent(services.session, bku, "c-1", "budget", "_1")
+    settings = database.environment
+    assert run(settings, "keys", "replace-lost", "--yes", "--json").refusal == "nothing_lost"
+    database.key_file.unlink()
+    assert run(settings, "keys", "replace-lost", "--json").refusal == "keys_unusable"
+    assert not database.key_file.exists()
+    done = run(settings, "keys", "replace-lost", "--yes", "--json").document
+    assert set(done["lost"]) == {*database.keyring.peppers, *database.keyring.encryption_keys}
+    assert (done["institutions"], done["secrets_ended"]) == (["bku"], 1)
+    assert run(settings, "keys", "replace-lost", "--yes", "--json").refusal == "nothing_lost"
+
+    service = start()
+    made = run(settings, "credentials", "rotate", "--institution", "bku", "--json").document
+    async with httpx.AsyncClient(base_url=service.base_url) as http:
+        assert (await http.post("/api/v4/token", auth=bku.basic, json=BODY)).status_code == 401
+        answer = await http.post("/api/v4/token", auth=(made["client_id"], made["client_secret"]), json=BODY)
+        bearer = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        assert len((await http.get("/api/v4/consent_management", headers=bearer)).json()) == 1
 
 
 def test_no_command_shows_a_key(database: Database, bku: Tenant) -> None:

@@ -122,6 +122,14 @@ def test_a_role_that_could_pass_the_second_wall_is_refused(database: Database, r
     assert (refused.code, refused.refusal) == (1, "unsafe_role")
 
 
+async def test_a_commit_that_does_not_wait_for_the_disk_is_warned_of(
+    database: Database, start: Callable[..., Service], super_connection: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    """R119."""
+    await super_connection.execute(f"alter database {database.name} set synchronous_commit = off")
+    assert "synchronous_commit is off" in start(CONSENTRY_WORKERS="1").logged()
+
+
 def test_an_address_that_is_taken_is_refused(database: Database, service: Service) -> None:
     taken = service.base_url.removeprefix("http://")
     refused = run(database.environment, "serve", "--bind", taken, "--json")

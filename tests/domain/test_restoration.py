@@ -47,8 +47,9 @@ def test_an_account_is_withheld_again_if_that_was_the_last_word(said: list[tuple
 
 
 def test_what_widens_is_counted_and_not_re_applied() -> None:
-    wanted = restrictions([entry("consent.auto_share_off"), entry("consent.auto_share_on"), entry("consent.granted")])
-    assert (wanted.consent_ids, wanted.others) == ([], {"consent.auto_share_on": 1, "consent.granted": 1})
+    later = ("consent.auto_share_off", "consent.auto_share_on", "import.published", "consents.listed")
+    wanted = restrictions(entry(action) for action in later)
+    assert (wanted.consent_ids, wanted.others) == ([], {"consent.auto_share_on": 1, "import.published": 1})
 
 
 def test_a_revocation_counts_from_its_first_record() -> None:

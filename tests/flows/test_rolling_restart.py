@@ -100,7 +100,7 @@ async def test_a_kept_connection_is_told_to_leave_and_loses_nothing(service: Ser
     async def is_told_to_leave() -> bool:
         answer = await load.caller.consents(token)
         assert answer.status_code == 200
-        return answer.headers.get("connection") == "close"
+        return str(answer.headers.get("connection")) == "close"
 
     await eventually(is_told_to_leave)
     assert (await load.caller.consents(token)).status_code == 200

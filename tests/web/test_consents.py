@@ -100,6 +100,16 @@ def test_an_account_id_is_all_that_follows_accounts_decoded_once(api: Api) -> No
     refused(api.bearer(token, "PUT", f"/_budget1/accounts/{twice}", json={"enabled": True}), 404, "unknown_account")
 
 
+async def test_an_account_id_may_begin_with_a_slash_written_as_it_is(api: Api, services: Services, bku: Tenant) -> None:
+    """R95: everything after `/accounts/` is the id."""
+    account = {"account_id": "/odd//id", "nickname": "Odd", "account_number_display": "XXXXXXXX0000"}
+    await add_customer(services.session, bku, "cust-odd", accounts=[account])
+    await add_consent(services.session, bku, "cust-odd", "budget", "_odd", shared_accounts="[]")
+    answer = api.bearer(api.token("cust-odd"), "PUT", "/_odd/accounts//odd//id", json={"enabled": True})
+    assert answer.status_code == 200
+    assert answer.json()["accounts"][0]["enabled"] is True
+
+
 @pytest.mark.parametrize("body", [{"enabled": "true"}, {"enabled": 1}, {"enabled": None}, {}, [], {"Enabled": True}])
 def test_enabled_must_be_true_or_false(api: Api, body: object) -> None:
     answer = api.bearer(api.token(), "PUT", f"/_budget1/accounts/{CHECKING}", json=body)
@@ -149,6 +159,11 @@ def test_what_is_not_the_customers_is_unknown(api: Api, path: str, code: str) ->
     refused(api.bearer(api.token(), "PUT", path, json={"enabled": True}), 404, code)
 
 
+def test_who_bears_no_token_learns_nothing_of_any_path(api: Api) -> None:
+    for consent_id in ("_budget1", "_" + "x" * 70, "%C3%A9"):
+        refused(api.call("GET", f"/consent_management/{consent_id}"), 401, "invalid_token")
+
+
 async def test_another_customers_consent_is_as_unknown_as_none(api: Api, services: Services, bku: Tenant) -> None:
     """R90."""
     await add_customer(services.session, bku, "cust-2")
@@ -189,6 +204,13 @@ def test_a_stale_etag_changes_nothing(api: Api) -> None:
     current = changed.headers["etag"]
     answer = api.bearer(token, "PUT", "/_budget1/disable_app_sharing", headers={"If-Match": f'"0.0", {current}'})
     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("header", ["", ",", ", ,"])
+def test_a_condition_that_names_no_etag_is_met_by_none(api: Api, header: str) -> None:
+    token = api.token()
+    answer = api.bearer(token, "PUT", "/_budget1/disable_app_sharing", headers={"If-Match": header})
+    refused(answer, 412, "stale_etag")
 
 
 async def test_one_change_is_one_version_one_history_row_one_audit_entry_and_one_event(

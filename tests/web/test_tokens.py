@@ -1,9 +1,10 @@
 """Request and revoke tokens over the wire (consent-api.md, Credentials)."""
 
 import base64
+import http.client
 import json
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 import httpx
@@ -138,6 +139,20 @@ def test_two_authorization_headers_are_refused(api: Api) -> None:
     headers = [("Authorization", one), ("Authorization", one)]
     body = {"type": "consent_management", "scopes": "customer.modify_consent:a"}
     refused(api.call("POST", "/token", headers=headers, json=body), 400, "invalid_request")
+
+
+def test_two_hosts_are_refused(api: Api) -> None:
+    """R100: a proxy may believe the other one (RFC 9112, section 3.2)."""
+    address = urlsplit(api.base_url)
+    connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=30)
+    connection.putrequest("GET", "/api/v4/consent_management", skip_host=True)
+    for host in ("one.example", "two.example"):
+        connection.putheader("Host", host)
+    connection.putheader("Authorization", f"Bearer {api.token()}")
+    connection.endheaders()
+    answer = connection.getresponse()
+    assert (answer.status, json.loads(answer.read())["error"]) == (400, "invalid_request")
+    connection.close()
 
 
 def test_credentials_may_be_form_encoded(api: Api) -> None:
