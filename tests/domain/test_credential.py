@@ -18,6 +18,7 @@ from consentry.domain.credential import (
     display_form,
     is_secret,
     mac_of,
+    masked,
     new_client_id,
     new_secret,
     rotate,
@@ -153,3 +154,13 @@ def test_at_most_two_secrets_ever_live(steps: list[tuple[str, bool]]) -> None:
             assert who == "previous"
         assert len(state.live_secrets(NOW)) <= 2
         assert state.live_secrets(NOW)[0].number == state.secrets[0].number
+
+
+def test_a_secret_in_a_text_is_masked_even_a_damaged_one() -> None:
+    """R137: whoever confuses client id and secret must not find the secret in clear among the failed sign-ins."""
+    made = new_secret(secrets.choice)
+    for text in (made, made[:-1], f"id {made}, again {made}", made + "x"):
+        shown = masked(text)
+        assert made[:-5] not in shown
+        assert shown.count("cns_secret_…") == text.count("cns_secret_")
+    assert masked("X4PrXvANacvlqd2prFGeSh") == "X4PrXvANacvlqd2prFGeSh"

@@ -87,13 +87,12 @@ async def test_workers_seal_and_witness_and_go_on_when_one_is_killed_or_the_stor
     await trail.write(3)
     await eventually(all_sealed)
 
-    cut_off = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> $1"
+    workers_alone = "from pg_stat_activity where application_name = 'consentry worker' and datname = $1"
     await super_connection.execute(f"alter database {database.name} connection limit 0")
-    await super_connection.fetch(cut_off, await super_connection.fetchval("select pg_backend_pid()"))
-    connected = "select count(*) from pg_stat_activity where application_name = 'consentry worker' and datname = $1"
+    await super_connection.fetch(f"select pg_terminate_backend(pid) {workers_alone}", database.name)
 
     async def is_cut_off() -> bool:
-        return bool(await super_connection.fetchval(connected, database.name) == 0)
+        return bool(await super_connection.fetchval(f"select count(*) {workers_alone}", database.name) == 0)
 
     await eventually(is_cut_off)
     await super_connection.execute(f"alter database {database.name} connection limit -1")

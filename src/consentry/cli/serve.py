@@ -43,7 +43,7 @@ def serve(
     """Answer requests until SIGTERM.
 
     Says `ready http://HOST:PORT` on standard output when it listens and answers. SIGHUP replaces the processes one by
-    one, without a failed request: for a new version, new settings or new keys.
+    one, without a failed request: for a new version, or a changed key file. Settings are read anew at a start only.
 
     Example: `consentry serve --bind 127.0.0.1:8080 --workers 4`
     """
