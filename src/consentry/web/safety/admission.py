@@ -71,9 +71,10 @@ class Admission:
         """
         client = client_id[:_KEPT_OF_CLIENT_ID]
         self._shared.give_back(f"client {client}", self._institution_rate)
-        waits = (
-            self._shared.take(f"failures {source} {client}", self._failure_rate),
-            self._shared.take(f"failures {source}", self._source_failure_rate),
+        limits = (
+            (f"failures {source} {client}", self._failure_rate),
+            (f"failures {source}", self._source_failure_rate),
         )
-        if wait := max(waits):
-            raise RateLimited(wait)
+        for key, rate in limits:
+            if wait := self._shared.take(key, rate):
+                raise RateLimited(wait)
