@@ -22,7 +22,6 @@ PORT = 5432  # names the socket only: nothing listens on TCP
 
 _SETTINGS: Mapping[str, str] = {
     "max_connections": "100",
-    "shared_buffers": "256MB",
     "fsync": "on",
     "full_page_writes": "on",
     "synchronous_commit": "on",
@@ -163,11 +162,18 @@ def configuration(
     }
     chosen = {
         **_SETTINGS,
+        "shared_buffers": f"{_shared_buffers()}MB",
         "wal_compression": _wal_compression(cluster, binaries=binaries, user=mark.user),
         **settings,
         **fixed,
     }
     return "# Written at every start.\n" + "".join(f"{name} = {_quoted(value)}\n" for name, value in chosen.items())
+
+
+def _shared_buffers() -> int:
+    """Choose PostgreSQL's cache in MB: an eighth of the machine's memory, from 128 MB to 2 GB, used as needed."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    return min(max(memory // 8, 128), 2048)
 
 
 def is_configured(cluster: Path, text: str) -> bool:
