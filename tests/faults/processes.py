@@ -3,8 +3,8 @@
 import contextlib
 import os
 import signal
-import subprocess
 import time
+from pathlib import Path
 
 from tests.serving import Service
 
@@ -13,14 +13,14 @@ _WORKER = "consentry.cli.serving.process"
 
 def children_of(pid: int) -> dict[int, str]:
     """Give the living children of a process: command by process id."""
-    told = subprocess.run(
-        ["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True
-    )
     found = {}
-    for line in told.stdout.splitlines():
-        child, parent, state, command = [*line.split(None, 3), ""][:4]
-        if int(parent) == pid and not state.startswith("Z"):
-            found[int(child)] = command
+    for process in Path("/proc").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if process.name.isdigit():
+                state, parent = (process / "stat").read_text().rpartition(")")[2].split()[:2]
+                if int(parent) == pid and state != "Z":
+                    command = (process / "cmdline").read_bytes().decode(errors="replace")
+                    found[int(process.name)] = command.replace("\0", " ").strip()
     return found
 
 

@@ -5,6 +5,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -88,6 +89,21 @@ async def test_wrong_secrets_lock_nobody_out(start: Start, bku: Tenant, other: T
         "select count(*) from consentry.failed_sign_ins where client_id = $1", bku.client_id
     )
     assert kept == count(wrong)[401]
+
+
+async def test_guessing_many_clients_leaves_a_bounded_trace(start: Start, bku: Tenant, super_connection: Any) -> None:
+    """R107: a source that makes up client ids fills no table, and locks nobody out."""
+    service = start(CONSENTRY_FAILURES_PER_MINUTE="3")
+    guesses = [replace(bku, client_id=f"guess-{bku.institution_id}-{number}") for number in range(MANY)]
+    answers = await asyncio.gather(*(ask_many(service, guess, 1) for guess in guesses))
+    counted = count([answer for (answer,) in answers])
+    assert 30 <= counted[401] <= 36
+    assert counted[401] + counted[429] == MANY
+    kept = await super_connection.fetchval(
+        "select count(*) from consentry.failed_sign_ins where client_id like $1", f"guess-{bku.institution_id}-%"
+    )
+    assert kept == counted[401]
+    assert count(await ask_many(service, bku, 3)) == {200: 3}
 
 
 @pytest.mark.parametrize(
