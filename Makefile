@@ -20,7 +20,7 @@ help: ## list the targets
 
 setup: $(VENV)/.test ## make .venv with everything the tests and checks need
 
-demo: $(VENV)/.runtime ## start everything on this machine (ARGS="--port 9000" and the like)
+demo: $(VENV)/.sandbox ## start everything on this machine (ARGS="--port 9000" and the like)
 	@$(BIN)/consentry demo $(ARGS)
 
 # Tests that kill processes or need the machine to themselves come first, one after the other.
@@ -80,7 +80,12 @@ $(VENV)/.runtime: $(VENV)/.created requirements/build.txt requirements/runtime.t
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.runtime requirements/test.txt
+$(VENV)/.sandbox: $(VENV)/.runtime requirements/sandbox.txt
+	@echo "Installing the locked packages of the sandbox"
+	@$(PIP) install --require-hashes -r requirements/sandbox.txt
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.sandbox requirements/test.txt
 	@echo "Installing the locked packages of tests and checks"
 	@$(PIP) install --require-hashes -r requirements/test.txt
 	@touch $@

@@ -16,7 +16,7 @@ REFUSED_BELOW: dict[str, Version | None] = {
     "pyjwt": Version("2.13.0"),
     "python-jose": None,
 }
-LOCKS = ("build", "runtime", "test", "bench")
+LOCKS = ("build", "runtime", "sandbox", "test", "bench")
 OPTIONS = re.compile(r"^\s*(-i|-f|--index-url|--extra-index-url|--find-links|--trusted-host|-e|-r)\b", re.MULTILINE)
 REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[^\s;\\]+)")
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}\b")
@@ -34,7 +34,8 @@ def findings(root: Path) -> list[str]:
         text = path.read_text(encoding="utf-8")
         pins[name] = {}
         found += [f"requirements/{name}.txt {sentence}" for sentence in _flaws(text, pins[name])]
-    found += _disagreements(pins.get("runtime", {}), pins.get("test", {}))
+    for name in ("sandbox", "test"):
+        found += _disagreements(pins.get("runtime", {}), pins.get(name, {}), name=name)
     return found
 
 
@@ -66,9 +67,9 @@ def _is_refused(name: str, version: str) -> bool:
     return least is None or Version(version) < least
 
 
-def _disagreements(runtime: dict[str, str], test: dict[str, str]) -> list[str]:
+def _disagreements(runtime: dict[str, str], other: dict[str, str], *, name: str) -> list[str]:
     return [
-        f"requirements/test.txt has {name} {test.get(name)} where runtime.txt has {version}"
-        for name, version in runtime.items()
-        if test.get(name) != version
+        f"requirements/{name}.txt has {package} {other.get(package)} where runtime.txt has {version}"
+        for package, version in runtime.items()
+        if other.get(package) != version
     ]
