@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 PREFIX: Final = "CONSENTRY_"
+SURFACES: Final = ("api", "embed", "portal")
+"""What a service can answer: the institutions' servers, customers' dashboards, staff."""
 Value = TypeVar("Value")
 
 
@@ -63,6 +65,7 @@ class Settings:
     keys: str | None
     key_command: str | None
     bind: Bind
+    surfaces: frozenset[str]
     workers: int
     connections: int
     trusted_proxies: int
@@ -95,6 +98,7 @@ class Settings:
             keys=reader.text("KEYS"),
             key_command=reader.text("KEY_COMMAND"),
             bind=reader.bind("BIND", Bind("127.0.0.1", 8080)),
+            surfaces=reader.surfaces("SURFACES"),
             workers=reader.integer("WORKERS", os.cpu_count() or 1, least=1, most=256),
             connections=reader.integer("CONNECTIONS", 8, least=3, most=100),
             trusted_proxies=reader.integer("TRUSTED_PROXIES", 0, least=0, most=10),
@@ -143,6 +147,10 @@ class _Reader:
             raise SettingsError(f"{PREFIX}{name} must be one of: {', '.join(choices)}.")
         return value
 
+    def surfaces(self, name: str) -> frozenset[str]:
+        wanted = f"some of {', '.join(SURFACES)}, with commas between"
+        return self._within(name, frozenset(SURFACES), parse_surfaces, wanted, lambda _: True)
+
     def integer(self, name: str, default: int, *, least: int, most: int) -> int:
         return self._within(name, default, int, f"a whole number from {least} to {most}", lambda v: least <= v <= most)
 
@@ -170,6 +178,18 @@ class _Reader:
         unknown = sorted(self._values.keys() - self._known)
         if unknown:
             raise SettingsError(f"{PREFIX}{unknown[0]} is no setting; docs/guides/operate.md lists them all.")
+
+
+def parse_surfaces(text: str) -> frozenset[str]:
+    """Read names of surfaces with commas between them.
+
+    Raises:
+        ValueError: there is none, or one that does not exist.
+    """
+    chosen = frozenset(part.strip() for part in text.lower().split(","))
+    if not chosen <= frozenset(SURFACES):
+        raise ValueError(text)
+    return chosen
 
 
 def parse_bind(text: str) -> Bind:

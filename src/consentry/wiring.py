@@ -21,6 +21,7 @@ from consentry.web import operations as operator_pages
 from consentry.web.app import App
 from consentry.web.consent_api.app import ConsentApi
 from consentry.web.consent_api.operations import Operations
+from consentry.web.front import Front
 from consentry.web.metrics import RequestMetrics
 from consentry.web.observation import Observation
 from consentry.web.openapi import page as api_reference
@@ -93,5 +94,9 @@ def build_app(services: Services, settings: Settings, *, shared_folder: Path) ->
     metrics = RequestMetrics(shared_folder)
     observation = Observation(metrics, logs_requests=settings.log_level in ("debug", "info"))
     consent_api = ConsentApi(Operations(services, admission), admission, observation, settings)
-    pages = build_pages([*operator_pages.routes(services.session, metrics), *api_reference.routes()])
-    return App(consent_api, pages, observation, metrics)
+    serves_api = "api" in settings.surfaces
+    pages = build_pages(
+        [*operator_pages.routes(services.session, metrics), *(api_reference.routes() if serves_api else [])]
+    )
+    front = Front(pages, admission, observation, trusted_proxies=settings.trusted_proxies)
+    return App(consent_api, front, observation, metrics, serves_api=serves_api)

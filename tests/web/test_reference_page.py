@@ -11,6 +11,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from consentry.web.html.assets import MEDIA_TYPES
 from consentry.web.openapi import reference, rendering
 from consentry.web.openapi.page import ASSETS, routes
 
@@ -103,7 +104,7 @@ def test_the_page_asks_nobody_else_for_anything_and_has_no_inline_code(page: Pag
 
 
 async def test_style_sheets_and_scripts_ask_nobody_either(http: httpx.AsyncClient) -> None:
-    for name in ASSETS:
+    for name in ASSETS.files:
         text = (await http.get(f"/docs/assets/{name}")).text
         assert not re.search(r"@import|url\(|https?://(?!www\.w3\.org/2000/svg)|innerHTML|eval\(", text), name
 
@@ -130,11 +131,11 @@ async def test_every_answer_bears_the_strict_headers(http: httpx.AsyncClient) ->
 
 async def test_every_file_that_the_page_names_is_there(http: httpx.AsyncClient, page: Page) -> None:
     files = [path for path in page.values("href") + page.values("src") if path.startswith("/docs/assets/")]
-    assert {path.partition("?")[0] for path in files} == {f"/docs/assets/{name}" for name in ASSETS}
+    assert {path.partition("?")[0] for path in files} == {f"/docs/assets/{name}" for name in ASSETS.files}
     for path in files:
         answer = await http.get(path)
         assert answer.status_code == 200
-        assert answer.headers["content-type"] == ASSETS[path.partition("?")[0].rpartition("/")[2]]
+        assert answer.headers["content-type"] == MEDIA_TYPES[path.partition("?")[0].rpartition(".")[2]]
 
 
 @pytest.mark.parametrize("name", ["other.css", "../page.py", "..%2Fpage.py", "%2Fetc%2Fpasswd", "reference.css%00"])

@@ -16,7 +16,7 @@ from consentry.cli.options import Json
 from consentry.cli.output import write_document, write_line
 from consentry.cli.serving.roster import RosterEntry, enrolled
 from consentry.cli.serving.supervisor import Supervisor
-from consentry.config import Bind, Settings, SettingsError, parse_bind
+from consentry.config import SURFACES, Bind, Settings, SettingsError, parse_bind, parse_surfaces
 from consentry.store import safety
 from consentry.store.connecting import connected
 from consentry.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
@@ -30,6 +30,7 @@ _WORKER: Final = (sys.executable, "-m", "consentry", "worker", "--companion")
 def serve(
     *,
     bind: Annotated[str | None, Parameter(help="Where to listen, such as 127.0.0.1:8080; port 0 is any.")] = None,
+    surfaces: Annotated[str | None, Parameter(help="What to answer: api, embed, portal; else all.")] = None,
     workers: Annotated[int | None, Parameter(help="How many processes answer; else one a core.")] = None,
     with_worker: Annotated[
         bool | None,
@@ -47,7 +48,7 @@ def serve(
 
     Example: `consentry serve --bind 127.0.0.1:8080 --workers 4`
     """
-    settings = _overridden(Settings.read(), bind=bind, workers=workers)
+    settings = _overridden(Settings.read(), bind=bind, surfaces=surfaces, workers=workers)
     configure_logs(settings.log_level)
     with hold_database(settings) as database:
         asyncio.run(_prepare(settings, database))
@@ -98,12 +99,17 @@ def keep_serving(
         supervisor.run(on_ready=enroll)
 
 
-def _overridden(settings: Settings, *, bind: str | None, workers: int | None) -> Settings:
+def _overridden(settings: Settings, *, bind: str | None, surfaces: str | None, workers: int | None) -> Settings:
     if bind is not None:
         try:
             settings = replace(settings, bind=parse_bind(bind))
         except ValueError:
             raise SettingsError("--bind takes an address like 127.0.0.1:8080.") from None
+    if surfaces is not None:
+        try:
+            settings = replace(settings, surfaces=parse_surfaces(surfaces))
+        except ValueError:
+            raise SettingsError(f"--surfaces takes some of {', '.join(SURFACES)}, with commas between.") from None
     if workers is not None:
         if not 1 <= workers <= 256:
             raise SettingsError("--workers takes a whole number from 1 to 256.")

@@ -2,9 +2,7 @@
 
 from functools import partial
 
-from starlette.applications import Starlette
-
-from consentry.web.asgi import Message, Receive, Scope, Send
+from consentry.web.asgi import Application, Message, Receive, Scope, Send
 from consentry.web.consent_api.app import ConsentApi
 from consentry.web.metrics import RequestMetrics
 from consentry.web.observation import Observation
@@ -14,9 +12,16 @@ class App:
     """Dispatches between the surfaces."""
 
     def __init__(
-        self, consent_api: ConsentApi, pages: Starlette, observation: Observation, metrics: RequestMetrics
+        self,
+        consent_api: ConsentApi,
+        pages: Application,
+        observation: Observation,
+        metrics: RequestMetrics,
+        *,
+        serves_api: bool,
     ) -> None:
         self._consent_api = consent_api
+        self._serves_api = serves_api
         self._pages = pages
         self._observation = observation
         self._metrics = metrics
@@ -36,7 +41,7 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["path"].startswith("/api/"):
+        if self._serves_api and scope["path"].startswith("/api/"):
             await self._consent_api(scope, receive, send)
         else:
             await self._pages(scope, receive, partial(self._send_page, send))

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -32,18 +33,19 @@ _LAST_TURNS: Final = 3
 
 
 class Assignment(msgspec.Struct, frozen=True):
-    """What the supervisor tells a worker: where the database is, its socket, and where to say that it is ready."""
+    """What the supervisor tells a worker: the database, its socket, where to say that it is ready, what to answer."""
 
     database_url: str
     socket: int
     ready: int
     shared_folder: str
+    surfaces: frozenset[str]
 
 
 def main() -> None:
     """Run a worker process to its end."""
     assignment = msgspec.json.decode(sys.stdin.buffer.readline(), type=Assignment)
-    settings = Settings.read()
+    settings = replace(Settings.read(), surfaces=assignment.surfaces)
     configure_logs(settings.log_level)
     uvloop.run(_serve(assignment, settings))
 

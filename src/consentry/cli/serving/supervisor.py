@@ -179,6 +179,7 @@ class Supervisor:
             socket=self._listener.fileno(),
             ready=writes,
             shared_folder=str(self._folder),
+            surfaces=self._settings.surfaces,
         )
         try:
             child = self._start(

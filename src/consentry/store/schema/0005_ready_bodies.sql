@@ -1,0 +1,2 @@
+-- Bodies of lists, ready to be sent.
+select null;
