@@ -13,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-long check format docs bench lock clean
+.PHONY: help setup demo programs test test-long check format docs bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,13 +23,18 @@ setup: $(VENV)/.test ## make .venv with everything the tests and checks need
 demo: $(VENV)/.sandbox ## start everything on this machine (ARGS="--port 9000" and the like)
 	@$(BIN)/consentry demo $(ARGS)
 
+# The programs of the system that tests drive (.ci/programs lists them), and a Chromium from wherever there is one.
+programs: $(VENV)/.test
+	@PYTHON=$(PYTHON) .ci/programs
+	@$(BIN)/python -m tests.browser.chromium --install >/dev/null
+
 # Tests that kill processes or need the machine to themselves come first, one after the other.
 # Exit status 5 means that none was collected, which is no failure of this half.
-test: $(VENV)/.test ## set up and run every test, quick tier
+test: programs ## set up and run every test, quick tier
 	$(PYTEST) -q -m "serial and not long" $(ARGS) || test $$? -eq 5
 	$(PYTEST) -q -n $(JOBS) --dist loadfile -m "not serial and not long" $(ARGS)
 
-test-long: $(VENV)/.test ## repeat faults, races and fuzzing, about an hour
+test-long: programs ## repeat faults, races and fuzzing, about an hour
 	CONSENTRY_TEST_TIER=long $(PYTEST) -m "long or serial" $(ARGS)
 
 check: $(VENV)/.test ## format, lint, types, imports, sizes, secrets, locks, docs
