@@ -57,6 +57,12 @@ def test_a_revocation_counts_from_its_first_record() -> None:
     assert restrictions([first, second]).revoked == {"_c": first}
 
 
+def test_the_first_dispute_of_a_consent_is_kept_and_is_no_lost_decision() -> None:
+    first, second = entry("consent.disputed"), entry("consent.disputed", at=NOON + HOUR)
+    found = restrictions([first, second])
+    assert (found.disputed, found.consent_ids, found.others) == ({"_c": first}, ["_c"], {})
+
+
 def test_what_was_refused_is_no_decision() -> None:
     assert restrictions([entry("consent.revoked", outcome="refused")]).consent_ids == []
 

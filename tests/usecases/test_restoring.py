@@ -34,12 +34,14 @@ from consentry.usecases.backup.restore import (
     refuse_newer_schema,
     restore_backup,
 )
+from consentry.usecases.consent.dispute import dispute
 from consentry.usecases.credentials.leaked import end_leaked_credentials
 from consentry.usecases.institution.change import InstitutionChange, change_institution
 from consentry.usecases.services import Services
 from consentry.wiring import open_services
-from tests.builders import Tenant, add_application, add_customer
+from tests.builders import Tenant, add_application, add_consent, add_customer
 from tests.conftest import OPERATOR, Database, make_database
+from tests.records.asking import about, token_of
 
 if TYPE_CHECKING:
     Plain = asyncpg.Connection[asyncpg.Record]
@@ -234,6 +236,22 @@ async def test_a_leak_after_the_backup_ends_secrets_and_the_signing_key(
     assert institution.reapplied is not None
     assert institution.reapplied.secrets_ended == 1
     assert await place.looked_up("select count(*), count(retired_at) from consentry.signing_keys") == [(2, 1)]
+
+
+async def test_what_a_customer_disputed_after_the_backup_stays_disputed(
+    place: Place, bku: Tenant, services: Services
+) -> None:
+    await add_customer(services.session, bku, "anna")
+    await add_consent(services.session, bku, "anna", "budget", "_strange")
+    manifest = await place.back_up()
+    await dispute(services.changes, about(await token_of(services, bku, "anna"), "_strange"))
+    report = await place.restore(await lost_since(services, bku, manifest))
+    reapplied = report.institutions[0].reapplied
+    assert reapplied is not None
+    assert (reapplied.consent_changes, reapplied.not_applied, reapplied.lost) == (1, 0, {})
+    query = """select c.revocation_reason, d.actor_kind, d.actor_id from consentry.consents c
+               join consentry.disputes d using (institution_id, consent_id)"""
+    assert await place.looked_up(query) == [("not_recognised", "customer", "anna")]
 
 
 async def test_an_institution_that_was_disabled_stays_disabled(place: Place, bku: Tenant, services: Services) -> None:

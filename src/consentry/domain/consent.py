@@ -5,7 +5,7 @@ by the token; writing the change, its history, its audit entry and its event is 
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -39,6 +39,14 @@ class EventKind(StrEnum):
 
     CONSENT_UPDATED = "CONSENT_UPDATED"
     CONSENT_REVOKED = "CONSENT_REVOKED"
+    CONSENT_DISPUTED = "CONSENT_DISPUTED"
+
+
+class RevocationReason(StrEnum):
+    """Why a consent was ended, as far as the product itself decides it; others pass through as they come."""
+
+    USER_ACTION = "user_action"
+    NOT_RECOGNISED = "not_recognised"
 
 
 class Consent(NamedTuple):
@@ -192,6 +200,20 @@ def stop_sharing(*, reason: str) -> Decision:
             audit_before={"status": consent.status(circumstances.now).value},
             audit_after={"status": ConsentStatus.REVOKED.value, "reason": reason},
         )
+
+    return decide
+
+
+def stop_unrecognised() -> Decision:
+    """Decide to end a consent that the customer does not recognise, if that can be decided here.
+
+    One that has ended stays as it is, and so does one that another system decides: that the customer disputes it is
+    told in any case. What page or entity tag the customer saw does not matter.
+    """
+    stop = stop_sharing(reason=RevocationReason.NOT_RECOGNISED.value)
+
+    def decide(consent: Consent, circumstances: Circumstances) -> Change | None:
+        return None if consent.read_only else stop(consent, replace(circumstances, if_match=()))
 
     return decide
 

@@ -27,12 +27,13 @@ _ENDS_SECRETS: Final = frozenset({"credentials.rotated", "credentials.leaked", S
 class Restrictions:
     """What is to be re-applied, each with the entry that tells of it.
 
-    `revoked` and `auto_share_off` are by consent id, `withheld` by consent and account id, `revoked_tokens` by token
-    id, `ended_secrets` in order; `closed` is the end of the institution's service. `others` counts, by action, what
-    is not re-applied.
+    `revoked`, `disputed` and `auto_share_off` are by consent id, `withheld` by consent and account id,
+    `revoked_tokens` by token id, `ended_secrets` in order; `closed` is the end of the institution's service. `others`
+    counts, by action, what is not re-applied.
     """
 
     revoked: Mapping[str, AuditEntry]
+    disputed: Mapping[str, AuditEntry]
     withheld: Mapping[tuple[str, str], AuditEntry]
     auto_share_off: Mapping[str, AuditEntry]
     revoked_tokens: Mapping[str, AuditEntry]
@@ -43,29 +44,31 @@ class Restrictions:
     @property
     def consent_ids(self) -> list[str]:
         """Give the ids of all consents that are concerned."""
-        return sorted({*self.revoked, *self.auto_share_off, *(consent_id for consent_id, _ in self.withheld)})
+        return sorted(
+            {*self.revoked, *self.disputed, *self.auto_share_off, *(consent_id for consent_id, _ in self.withheld)}
+        )
 
 
 def restrictions(entries: Iterable[AuditEntry]) -> Restrictions:
     """Find what of these entries, oldest first, ended or narrowed something and was not taken back by a later one."""
     revoked: dict[str, AuditEntry] = {}
+    disputed: dict[str, AuditEntry] = {}
     withheld: dict[tuple[str, str], AuditEntry] = {}
     auto_share_off: dict[str, AuditEntry] = {}
     revoked_tokens: dict[str, AuditEntry] = {}
     ended_secrets: list[AuditEntry] = []
     closed: AuditEntry | None = None
     others: Counter[str] = Counter()
+    once = {"consent.revoked": revoked, "consent.disputed": disputed, "token.revoked": revoked_tokens}
     for entry in (entry for entry in entries if entry.outcome == "done"):
         subject = entry.subject_id or ""
         match entry.action:
-            case "consent.revoked":
-                revoked.setdefault(subject, entry)
+            case action if action in once:
+                once[action].setdefault(subject, entry)
             case "consent.account_withheld":
                 withheld[subject, account_of(entry)] = entry
             case "consent.auto_share_off":
                 auto_share_off[subject] = entry
-            case "token.revoked":
-                revoked_tokens.setdefault(subject, entry)
             case action if action in _ENDS_SECRETS:
                 ended_secrets.append(entry)
             case "institution.changed" if status_of(entry) is not InstitutionStatus.ENABLED:
@@ -81,6 +84,7 @@ def restrictions(entries: Iterable[AuditEntry]) -> Restrictions:
                     others[entry.action] += 1
     return Restrictions(
         revoked=revoked,
+        disputed=disputed,
         withheld=withheld,
         auto_share_off=auto_share_off,
         revoked_tokens=revoked_tokens,

@@ -116,6 +116,29 @@ async def lock(
     return locked
 
 
+async def lock_all(connection: Connection, subject: Subject) -> list[LockedConsent] | None:
+    """Lock every consent of a customer that is not revoked; None where the token is not live.
+
+    The customer's own row is locked first: a consent that is being given at this moment is waited for.
+    """
+    if await lock(connection, [subject], [""]) == [None]:
+        return None
+    await connection.execute(
+        "select from consentry.customers where institution_id = $1 and customer_id = $2 for update",
+        subject.institution_id,
+        subject.customer_id,
+    )
+    rows = await connection.fetch(
+        """select consent_id from consentry.consents
+           where institution_id = $1 and customer_id = $2 and revoked_at is null order by consent_id""",
+        subject.institution_id,
+        subject.customer_id,
+    )
+    locked = await lock(connection, [subject] * len(rows), [row[0] for row in rows])
+    found = [each for each in locked if each is not None]
+    return found if len(found) == len(rows) else None
+
+
 async def lock_by_id(
     connection: Connection, institution_id: int, consent_ids: Sequence[str]
 ) -> list[tuple[str, LockedConsent]]:

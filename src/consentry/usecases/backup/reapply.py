@@ -19,9 +19,10 @@ from consentry.domain.credential import CREDENTIAL_NAME, Credentials, Secret, ra
 from consentry.domain.refusal import Refusal
 from consentry.domain.restoration import Restrictions
 from consentry.keyring import Keyring
-from consentry.store import audit, clock, consents, credentials, institutions
+from consentry.store import audit, clock, consents, credentials, disputes, institutions
 from consentry.store.backups import decisions
 from consentry.store.consents import DecidedChange, LockedConsent
+from consentry.store.disputes import Dispute
 from consentry.store.session import Connection
 from consentry.usecases.backup.lost import LaterEntries
 from consentry.usecases.token.signing_keys import add_signing_key
@@ -81,6 +82,7 @@ async def _change_consents(work: Reapplication, wanted: Restrictions) -> tuple[i
     missing = set(wanted.consent_ids)
     for some in _parts(wanted.consent_ids):
         decided: list[DecidedChange] = []
+        disputed: list[Dispute] = []
         for customer_id, locked in await consents.lock_by_id(work.connection, work.institution_id, some):
             if locked.consent is None:
                 raise AssertionError
@@ -93,8 +95,12 @@ async def _change_consents(work: Reapplication, wanted: Restrictions) -> tuple[i
                     recorded = replace(change, at=locked.found.moment, audit_after=after)
                     actor = restoration.actor_of(entry)
                     decided.append(DecidedChange(work.institution_id, customer_id, recorded, actor))
+            if told := wanted.disputed.get(locked.consent.consent_id):
+                disputed.append(_dispute(work, customer_id, locked, locked.consent, told))
         if decided:
             await consents.write(work.connection, decided)
+        if disputed:
+            await disputes.record(work.connection, disputed)
         written += len(decided)
     return written, left_out + len(missing)
 
@@ -124,6 +130,20 @@ def _decisions(consent_id: str, wanted: Restrictions) -> Iterator[tuple[Decision
         yield rules.share_new_accounts(automatic=False), narrowed
     if ended := wanted.revoked.get(consent_id):
         yield rules.stop_sharing(reason=restoration.reason_of(ended)), ended
+
+
+def _dispute(
+    work: Reapplication, customer_id: str, locked: LockedConsent, consent: Consent, told: AuditEntry
+) -> Dispute:
+    return Dispute(
+        institution_id=work.institution_id,
+        customer_id=customer_id,
+        consent_id=consent.consent_id,
+        application_id=consent.application_id,
+        at=locked.found.moment,
+        status=consent.status(locked.found.moment),
+        actor=restoration.actor_of(told),
+    )
 
 
 async def _revoke_tokens(work: Reapplication, wanted: Restrictions) -> int:

@@ -1,14 +1,13 @@
 """Stop all sharing with an app, for good."""
 
-from typing import Final
-
 from consentry.domain import consent
+from consentry.domain.consent import RevocationReason
 from consentry.usecases.consent.changes import ChangeRequest, ConsentChanges, ShownConsent
 
-USER_ACTION: Final = "user_action"
 
-
-async def stop_sharing(changes: ConsentChanges, request: ChangeRequest, *, reason: str = USER_ACTION) -> ShownConsent:
+async def stop_sharing(
+    changes: ConsentChanges, request: ChangeRequest, *, reason: str = RevocationReason.USER_ACTION
+) -> ShownConsent:
     """End a consent; one that has ended already is given as it is.
 
     Raises:
@@ -16,4 +15,4 @@ async def stop_sharing(changes: ConsentChanges, request: ChangeRequest, *, reaso
         StaleEtag, ReadOnlyConsent: the consent can't be changed like this.
         TemporarilyUnavailable: the store failed.
     """
-    return await changes.apply(request, consent.stop_sharing(reason=reason))
+    return await changes.apply(request, consent.stop_sharing(reason=str(reason)))

@@ -1,0 +1,68 @@
+-- What proves to a customer what was decided: disputes, and the keys that sign receipts.
+
+-- ---------------------------------------------------------------------------------------------- disputes
+
+create table consentry.disputes (
+    institution_id integer not null,
+    consent_id     text not null,
+    at             timestamptz not null,
+    actor_kind     text not null,
+    actor_id       text,
+    request_id     text,
+    primary key (institution_id, consent_id),
+    foreign key (institution_id, consent_id) references consentry.consents on delete cascade
+);
+comment on table consentry.disputes is 'Consents that their customers do not recognise: told once, even of one that had ended.';
+
+create function consentry.record_disputes(
+    institution_ids integer[], consent_ids text[], customer_ids text[], application_ids text[], times timestamptz[],
+    statuses text[], actor_kinds text[], actor_ids text[], sources text[], request_ids text[])
+    returns void
+    language plpgsql volatile
+    as $$
+begin
+    with told as (
+        select * from unnest(institution_ids, consent_ids, customer_ids, application_ids, times, statuses,
+                             actor_kinds, actor_ids, sources, request_ids) with ordinality
+            as t (institution_id, consent_id, customer_id, application_id, at, status,
+                  actor_kind, actor_id, source, request_id, number)
+    ), kept as (
+        insert into consentry.disputes (institution_id, consent_id, at, actor_kind, actor_id, request_id)
+        select institution_id, consent_id, at, actor_kind, actor_id, request_id from told order by number
+        on conflict do nothing
+        returning institution_id, consent_id
+    ), first as (
+        select distinct on (institution_id, consent_id) told.*, jsonb_build_object('status', status) as detail
+        from told join kept using (institution_id, consent_id)
+        order by institution_id, consent_id, number
+    ), audit as (
+        insert into consentry.audit_entries (institution_id, entry_id, at, action, actor_kind, actor_id,
+                                             subject_kind, subject_id, after, source, request_id)
+        select institution_id, consentry.time_ordered_id(at), at, 'consent.disputed', actor_kind, actor_id,
+               'consent', consent_id, detail, source, request_id
+        from first
+    )
+    insert into consentry.events (institution_id, event_id, at, kind, consent_id, customer_id, application_id, detail)
+    select institution_id, consentry.time_ordered_id(at), at, 'CONSENT_DISPUTED', consent_id, customer_id, application_id, detail
+    from first;
+end $$;
+comment on function consentry.record_disputes is
+    'Record disputes of consents that this transaction has locked, each once, with its audit entry and its event.';
+
+do $$
+declare
+    protected text;
+begin
+    foreach protected in array array['disputes']
+    loop
+        execute format('alter table consentry.%I enable row level security', protected);
+        execute format(
+            'create policy own_institutions on consentry.%I using '
+            '(institution_id = any ((select nullif(current_setting(''consentry.institutions'', true), '''')::integer[])::integer[]))',
+            protected);
+    end loop;
+end $$;
+
+grant select, insert on consentry.disputes to consentry_app;
+revoke execute on function consentry.record_disputes from public;
+grant execute on function consentry.record_disputes to consentry_app;
