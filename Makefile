@@ -31,6 +31,7 @@ programs: $(VENV)/.test
 # Tests that kill processes or need the machine to themselves come first, one after the other.
 # Exit status 5 means that none was collected, which is no failure of this half.
 test: programs ## set up and run every test, quick tier
+	@rm -rf build/screenshots
 	$(PYTEST) -q -m "serial and not long" $(ARGS) || test $$? -eq 5
 	$(PYTEST) -q -n $(JOBS) --dist loadfile -m "not serial and not long" $(ARGS)
 
