@@ -5,6 +5,7 @@ decides.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -35,6 +36,15 @@ class LockedConsent(msgspec.Struct, frozen=True):
     found: CustomerConsents
 
 
+class CustomersConsent(msgspec.Struct, frozen=True):
+    """A consent, whose it is, the customer's accounts, and the moment of reading."""
+
+    customer_id: str
+    consent: Consent
+    accounts: CustomerAccounts
+    moment: datetime
+
+
 class DecidedChange(msgspec.Struct, frozen=True):
     """A change to be written, whose it is, and who made it."""
 
@@ -54,6 +64,21 @@ _accounts_of: Final = msgspec.json.Decoder(list[_StoredAccount]).decode
 _ids_of: Final = msgspec.json.Decoder(frozenset[str]).decode
 _clusters_of: Final = msgspec.json.Decoder(tuple[str, ...]).decode
 _write: Final = msgspec.json.Encoder(order="deterministic").encode
+
+
+_BY_ID: Final = """
+select c.customer_id, k.accounts::text, k.version,
+       c.consent_id, c.application_id, a.name, a.icon_url, m.name,
+       c.created_at, c.consented_on, c.expires_at, c.paused_at,
+       c.revoked_at, c.revoked_by, c.revocation_reason, c.auto_share, c.shared_accounts::text,
+       c.data_clusters::text, c.last_accessed, c.read_only, c.version, consentry.now()
+from consentry.consents c
+join consentry.customers k on k.institution_id = c.institution_id and k.customer_id = c.customer_id
+join consentry.applications a on a.institution_id = c.institution_id and a.application_id = c.application_id
+left join consentry.intermediaries m
+  on m.institution_id = a.institution_id and m.intermediary_id = a.intermediary_id
+where c.institution_id = $1 and c.consent_id = any ($2)
+"""
 
 
 class ConsentReader:
@@ -144,21 +169,7 @@ async def lock_by_id(
 ) -> list[tuple[str, LockedConsent]]:
     """Lock consents without a token, for an operator's work; give each with its customer's id, by consent id."""
     rows = await connection.fetch(
-        """select c.customer_id, k.accounts::text, k.version,
-                  c.consent_id, c.application_id, a.name, a.icon_url, m.name,
-                  c.created_at, c.consented_on, c.expires_at, c.paused_at,
-                  c.revoked_at, c.revoked_by, c.revocation_reason, c.auto_share, c.shared_accounts::text,
-                  c.data_clusters::text, c.last_accessed, c.read_only, c.version, consentry.now()
-           from consentry.consents c
-           join consentry.customers k on k.institution_id = c.institution_id and k.customer_id = c.customer_id
-           join consentry.applications a on a.institution_id = c.institution_id and a.application_id = c.application_id
-           left join consentry.intermediaries m
-             on m.institution_id = a.institution_id and m.intermediary_id = a.intermediary_id
-           where c.institution_id = $1 and c.consent_id = any ($2)
-           order by c.consent_id
-           for no key update of c""",
-        institution_id,
-        list(consent_ids),
+        f"{_BY_ID} order by c.consent_id for no key update of c", institution_id, list(consent_ids)
     )
     return [
         (
@@ -169,6 +180,12 @@ async def lock_by_id(
         )
         for row in rows
     ]
+
+
+async def by_id(connection: Connection, institution_id: int, consent_id: str) -> CustomersConsent | None:
+    """Read one consent of an institution without a token, for its staff and operators."""
+    row = await connection.fetchrow(_BY_ID, institution_id, [consent_id])
+    return None if row is None else CustomersConsent(row[0], _consent(row), _accounts(row), row[21])
 
 
 async def write(connection: Connection, decided: Sequence[DecidedChange]) -> None:
