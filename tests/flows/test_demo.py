@@ -23,6 +23,7 @@ pytestmark = pytest.mark.serial
 ROOT = Path(__file__).parents[2]
 LATER_START_SECONDS = 5
 FIRST_START_SECONDS = 60
+ADDRESSES = {"base_url": "", "bank_app": ""}  # any that are free, where the tests start a demo
 TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -97,6 +98,7 @@ def test_a_program_learns_everything_from_the_demo_file(running: Demo) -> None:
     told = running.told()
     assert running.file.stat().st_mode & 0o777 == 0o600
     assert told["institution"] == "bku"
+    assert re.fullmatch(r"http://localhost:\d+", told["bank_app"])
     assert len(told["customers"]) == 200
     counts = [customer["consents"] for customer in told["customers"]]
     assert counts == sorted(counts, reverse=True)
@@ -117,8 +119,9 @@ def test_customers_of_the_demo_have_consents_of_every_kind(running: Demo) -> Non
 
 
 def test_the_demo_listens_on_this_machine_alone(running: Demo) -> None:
-    port = int(running.told()["base_url"].rpartition(":")[2])
-    assert listening_addresses(port) == {"0100007F"}
+    for place in ("base_url", "bank_app"):
+        port = int(running.told()[place].rpartition(":")[2])
+        assert listening_addresses(port) == {"0100007F"}
 
 
 @pytest.mark.parametrize(
@@ -195,8 +198,9 @@ def test_the_walk_through_holds_again_and_again(running: Demo) -> None:
 def test_a_check_without_a_demo_starts_one_and_stops_it(demo: Demo) -> None:
     checked = demo.run("demo", "--check", "--port", "0")
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    port = int(demo.told()["base_url"].rpartition(":")[2])
-    assert listening_addresses(port) == set()
+    for place in ("base_url", "bank_app"):
+        port = int(demo.told()[place].rpartition(":")[2])
+        assert listening_addresses(port) == set()
     assert not (demo.folder / "var" / "postgresql" / "postmaster.pid").exists()
 
 
@@ -209,7 +213,7 @@ def test_a_second_start_keeps_data_and_credentials_and_is_quick(demo: Demo) -> N
     after = demo.start().told()
     took = time.monotonic() - begun
     assert took < LATER_START_SECONDS
-    assert {**after, "base_url": ""} == {**before, "base_url": ""}
+    assert {**after, **ADDRESSES} == {**before, **ADDRESSES}
     assert _consents(after, first) == consents
 
 
@@ -294,7 +298,7 @@ def test_reset_of_nothing_makes_nothing(demo: Demo) -> None:
 
 
 def test_the_demo_needs_no_package_of_the_tests(demo: Demo) -> None:
-    """The locked packages of the runtime are enough: those that only tests have are never imported."""
+    """The locked packages of the sandbox are enough: the demo imports no other, and httpx for its neighbours alone."""
     watched = """
 import runpy, sys
 sys.argv = ["consentry", "demo", "--check", "--port", "0"]

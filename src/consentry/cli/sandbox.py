@@ -5,6 +5,7 @@ Owns the processes of the demo and the order of its start; what it consists of i
 
 import asyncio
 import contextlib
+import itertools
 import os
 import signal
 import sys
@@ -22,9 +23,11 @@ from consentry.cli.serve import keep_serving
 from consentry.cli.serving.supervisor import StartError
 from consentry.config import Bind, Settings
 from consentry.sandbox import fence
-from consentry.sandbox.checking import check_walkthrough, missing_programs, shown_path
-from consentry.sandbox.demo_file import LOG_FILE, demo_file, read_demo, the_only_demo, write_demo
+from consentry.sandbox.checking import CheckedStep, check_walkthrough, missing_programs, shown_path
+from consentry.sandbox.demo_file import LOG_FILE, Demo, demo_file, read_demo, the_only_demo, write_demo
+from consentry.sandbox.embedding import await_answer, check_embedding
 from consentry.sandbox.narration import Narration, own_command
+from consentry.sandbox.neighbours import neighbours_of
 from consentry.web.logs import configure_logs
 
 demo_app = App(name="demo", help="Run a made-up bank on this machine, with customers, apps and consents.")
@@ -90,24 +93,26 @@ def _run(settings: Settings, *, port: int | None, check: bool) -> None:
     settings = fence.with_free_port(settings, port=port)
     with contextlib.ExitStack() as stack:
         with narration.progress() as on_step:
+            neighbours = stack.enter_context(neighbours_of(settings.data_dir, any_port=port == 0))
             database = stack.enter_context(fence.sandbox_database(settings))
             prepared = asyncio.run(fence.prepare_installation(settings, database, on_step=on_step))
         failed: list[InstallationError] = []
 
         def on_ready(bind: Bind) -> None:
-            write_demo(settings.data_dir, prepared.demo(f"http://{bind}"))
+            write_demo(settings.data_dir, prepared.demo(f"http://{bind}", bank_app=neighbours.bank_app))
             if check:
-                narration.addresses(bind, prepared, wanted_port=wanted)
+                narration.addresses(bind, prepared, neighbours, wanted_port=wanted)
                 failed.extend(_check(settings, narration))
                 signal.raise_signal(signal.SIGTERM)
             else:
                 narration.commands()
-                narration.addresses(bind, prepared, wanted_port=wanted)
+                narration.addresses(bind, prepared, neighbours, wanted_port=wanted)
+                await_answer(neighbours.bank_app)
                 narration.ready(time.monotonic() - begun)
 
         stack.enter_context(_log_in(settings.data_dir))
         configure_logs(settings.log_level)
-        keep_serving(settings, database, runs_worker=True, on_ready=on_ready)
+        keep_serving(settings, database, runs_worker=True, on_ready=on_ready, companions=neighbours.companions)
     if failed:
         raise failed[0]
     if not check:
@@ -117,26 +122,33 @@ def _run(settings: Settings, *, port: int | None, check: bool) -> None:
 def _check_running(settings: Settings) -> None:
     """Check the demo that runs in this folder; what it needs for that is put right first."""
     narration = Narration(settings.data_dir)
-    base_url = _await_ready(settings.data_dir)
+    running = _await_ready(settings.data_dir)
     with narration.progress() as on_step, fence.sandbox_database(settings, create=False) as database:
         prepared = asyncio.run(fence.prepare_installation(settings, database, on_step=on_step))
-    write_demo(settings.data_dir, prepared.demo(base_url))
-    narration.line(f"Checking the demo at {base_url}")
+    write_demo(settings.data_dir, prepared.demo(running.base_url, bank_app=running.bank_app))
+    narration.line(f"Checking the demo at {running.base_url}")
     for failure in _check(settings, narration):
         raise failure
 
 
 def _check(settings: Settings, narration: Narration) -> list[InstallationError]:
     """Run the walk-through; give what is to be said if it failed."""
-    failed = narration.checked(check_walkthrough(settings.data_dir))
+    failed = narration.checked(itertools.chain(check_walkthrough(settings.data_dir), _embedding(settings)))
     if failed is None or failed.failure is None:
         narration.line("The walk-through works: every answer is as it should be.")
         return []
     return [InstallationError("walkthrough_failed", f"The walk-through does not work. {failed.failure.remedy}")]
 
 
-def _await_ready(data_dir: Path) -> str:
-    """Give the address of the demo that another process runs, once it answers.
+def _embedding(settings: Settings) -> Iterator[CheckedStep]:
+    """Check the bank's app, with what the walk-through has left in the demo file."""
+    demo = read_demo(settings.data_dir)
+    if demo is not None:
+        yield check_embedding(demo)
+
+
+def _await_ready(data_dir: Path) -> Demo:
+    """Give what is written of the demo that another process runs, once it answers.
 
     Raises:
         InstallationError: it does not.
@@ -147,7 +159,7 @@ def _await_ready(data_dir: Path) -> str:
         demo = read_demo(data_dir)
         if demo is not None:
             with contextlib.suppress(urllib.error.URLError, OSError), direct.open(f"{demo.base_url}/ready", timeout=5):
-                return demo.base_url
+                return demo
         time.sleep(_POLL)
     raise InstallationError(
         "demo_silent", "A demo runs in this folder, but does not answer: stop it with Ctrl-C and start it again."

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Annotated, Final
@@ -15,7 +15,7 @@ from consentry.cli.installation import Database, hold_database, prepare
 from consentry.cli.options import Json
 from consentry.cli.output import write_document, write_line
 from consentry.cli.serving.roster import RosterEntry, enrolled
-from consentry.cli.serving.supervisor import Supervisor
+from consentry.cli.serving.supervisor import Companion, Supervisor
 from consentry.config import SURFACES, Bind, Settings, SettingsError, parse_bind, parse_surfaces
 from consentry.store import safety
 from consentry.store.connecting import connected
@@ -24,7 +24,7 @@ from consentry.web.logs import configure_logs
 
 _LOOK_EVERY: Final = 0.5
 _TRY_AGAIN_AFTER: Final = 5.0
-_WORKER: Final = (sys.executable, "-m", "consentry", "worker", "--companion")
+_WORKER: Final = Companion((sys.executable, "-m", "consentry", "worker", "--companion"))
 
 
 def serve(
@@ -66,9 +66,14 @@ async def _prepare(settings: Settings, database: Database) -> None:
 
 
 def keep_serving(
-    settings: Settings, database: Database, *, runs_worker: bool, on_ready: Callable[[Bind], None]
+    settings: Settings,
+    database: Database,
+    *,
+    runs_worker: bool,
+    on_ready: Callable[[Bind], None],
+    companions: Sequence[Companion] = (),
 ) -> None:
-    """Run the processes of the service on a database that is prepared, until SIGTERM or Ctrl-C.
+    """Run the processes of the service, and companions, on a database that is prepared, until SIGTERM or Ctrl-C.
 
     Raises:
         StartError: the address is taken, or no process gets ready.
@@ -93,7 +98,7 @@ def keep_serving(
             settings,
             database_url=lambda: database.app_url,
             on_tick=(lambda: None) if embedded is None else _Revival(embedded).look,
-            companions=[_WORKER] if runs_worker else [],
+            companions=[*([_WORKER] if runs_worker else []), *companions],
             on_replaced=count,
         )
         supervisor.run(on_ready=enroll)

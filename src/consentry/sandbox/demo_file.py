@@ -22,13 +22,17 @@ LOG_FILE: Final = "demo.log"
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What `demo.json` says; customers with the most consents come first."""
+    """What `demo.json` says; customers with the most consents come first.
+
+    `bank_app` is the origin of the bank's own app, in which the dashboard is embedded.
+    """
 
     base_url: str
     institution: str
     client_id: str
     client_secret: str = field(repr=False)
     customers: tuple[CustomerCount, ...]
+    bank_app: str = ""
 
 
 def demo_file(data_dir: Path) -> Path:

@@ -18,6 +18,7 @@ from rich.text import Text
 from consentry.config import Bind
 from consentry.sandbox.checking import CheckedStep, shown_path
 from consentry.sandbox.demo_file import LOG_FILE, demo_file
+from consentry.sandbox.neighbours import Neighbours
 from consentry.sandbox.preparation import Prepared
 from consentry.sandbox.walkthrough import STEPS, Step, command_text
 from consentry.sandbox.words import APPS, INSTITUTION_NAME
@@ -38,11 +39,12 @@ class Narration:
         with self._console.status("starting PostgreSQL") as status:
             yield status.update
 
-    def addresses(self, bind: Bind, prepared: Prepared, *, wanted_port: int | None) -> None:
+    def addresses(self, bind: Bind, prepared: Prepared, neighbours: Neighbours, *, wanted_port: int | None) -> None:
         """Tell where everything is."""
         path = shown_path(demo_file(self._data_dir))
         consents = sum(customer.consents for customer in prepared.customers)
         facts = {
+            "bank's app": f"{neighbours.bank_app}, which shows customers the dashboard",
             "API": f"http://{bind}/api/v4",
             "reference": f"http://{bind}/docs",
             "institution": f"{prepared.institution}, the {INSTITUTION_NAME}: {len(prepared.customers)} customers, "

@@ -41,14 +41,15 @@ class Prepared:
     is_new: bool
     has_new_secret: bool
 
-    def demo(self, base_url: str) -> Demo:
-        """Give what `demo.json` says of it, once it is known where it listens."""
+    def demo(self, base_url: str, *, bank_app: str) -> Demo:
+        """Give what `demo.json` says of it, once it is known where it and the bank's app listen."""
         return Demo(
             base_url=base_url,
             institution=self.institution,
             client_id=self.client_id,
             client_secret=self.client_secret,
             customers=self.customers,
+            bank_app=bank_app,
         )
 
 

@@ -49,9 +49,17 @@ class _Starting:
     ready: int
 
 
-@dataclass(slots=True)
-class _Companion:
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """A process that runs beside the workers: its command, and the descriptors that it takes over."""
+
     command: Sequence[str]
+    keep: Sequence[int] = ()
+
+
+@dataclass(slots=True)
+class _Beside:
+    companion: Companion
     child: _Child | None = None
     next_start: float = 0.0
 
@@ -65,10 +73,12 @@ class Supervisor:
         *,
         database_url: Callable[[], str],
         on_tick: Callable[[], None],
-        companions: Sequence[Sequence[str]] = (),
+        companions: Sequence[Companion] = (),
         on_replaced: Callable[[bool], None] = lambda _: None,
     ) -> None:
         """Prepare; `database_url` is asked at each start of a worker, `on_tick` ten times a second.
+
+        A companion is started when the workers are, and again when it has ended; its standard input ends with us.
 
         `on_replaced` is told the end of each replacement: True when all workers are new ones and the old ones have
         ended, False when a new one did not get ready.
@@ -78,7 +88,7 @@ class Supervisor:
         self._on_tick = on_tick
         self._on_replaced = on_replaced
         self._workers: list[_Child] = []
-        self._companions = [_Companion(command) for command in companions]
+        self._beside = [_Beside(companion) for companion in companions]
         self._leaving: list[_Child] = []
         self._stop = False
         self._replace = False
@@ -126,18 +136,18 @@ class Supervisor:
         if self._is_replacing and not self._leaving:
             self._is_replacing = False
             self._on_replaced(True)
-        for companion in self._companions:
-            self._keep(companion)
+        for beside in self._beside:
+            self._keep(beside)
         self._replace_dead_workers()
 
     def _start_all(self) -> None:
-        """Start the first workers, all at the same time, and the companions."""
+        """Start the first workers and the companions, all at the same time."""
         starting = [self._launch() for _ in range(self._settings.workers)]
+        for beside in self._beside:
+            self._keep(beside)
         self._workers = [worker for worker in map(self._await_ready, starting) if worker is not None]
         if len(self._workers) < len(starting) and not self._stop:
             raise StartError("A worker process did not get ready; the log above says why.")
-        for companion in self._companions:
-            self._keep(companion)
 
     def _replace_workers(self) -> bool:
         for number, old in enumerate(self._workers):
@@ -148,9 +158,9 @@ class Supervisor:
             self._workers[number] = successor
             self._leaving.append(old)
             old.process.terminate()
-        for companion in self._companions:
-            if companion.child is not None:
-                companion.child.process.terminate()
+        for beside in self._beside:
+            if beside.child is not None:
+                beside.child.process.terminate()
         return True
 
     def _replace_dead_workers(self) -> None:
@@ -209,17 +219,17 @@ class Supervisor:
             child.input.close()
         return None
 
-    def _keep(self, companion: _Companion) -> None:
+    def _keep(self, beside: _Beside) -> None:
         """Start a companion that does not run, at most once a second."""
-        if companion.child is not None and companion.child.process.poll() is None:
+        if beside.child is not None and beside.child.process.poll() is None:
             return
-        if time.monotonic() < companion.next_start:
+        if time.monotonic() < beside.next_start:
             return
-        if companion.child is not None:
-            self._log.warning("a companion ended", exit_code=companion.child.process.returncode)
-            companion.child.input.close()
-        companion.next_start = time.monotonic() + _COMPANION_PAUSE
-        companion.child = self._start(companion.command, ())
+        if beside.child is not None:
+            self._log.warning("a companion ended", exit_code=beside.child.process.returncode)
+            beside.child.input.close()
+        beside.next_start = time.monotonic() + _COMPANION_PAUSE
+        beside.child = self._start(beside.companion.command, beside.companion.keep)
 
     def _start(self, command: Sequence[str], keep: Sequence[int]) -> _Child:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=keep)
@@ -230,7 +240,7 @@ class Supervisor:
     def _stop_all(self) -> None:
         # Whoever comes from now on finds nobody listening, at once, instead of waiting in a queue that nobody serves.
         self._listener.close()
-        companions = [companion.child for companion in self._companions if companion.child is not None]
+        companions = [beside.child for beside in self._beside if beside.child is not None]
         children = [*self._workers, *self._leaving, *companions]
         for child in children:
             with contextlib.suppress(ProcessLookupError):

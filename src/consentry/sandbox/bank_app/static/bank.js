@@ -1,0 +1,71 @@
+// What a bank's page does around the dashboard: opens it, sizes it, gives it a new token, and ends it at sign-out.
+
+const dashboard = document.querySelector("#dashboard");
+
+for (const choice of document.querySelectorAll(".demo-bar select")) {
+  choice.addEventListener("change", () => choice.form.requestSubmit());
+}
+if (dashboard) embed(dashboard);
+
+function embed(place) {
+  const { origin, visit, home } = place.dataset;
+  const frame = place.querySelector("iframe");
+  const form = place.querySelector("form");
+  const component = place.querySelector("consentry-dashboard");
+
+  if (form) form.submit();
+
+  function received(type, detail) {
+    show(type, detail);
+    if (type === "consentry:height" && frame) frame.style.height = `${Math.max(600, detail.height)}px`;
+    if (type === "consentry:expired") renew();
+    if (type === "consentry:close") location.assign(home);
+  }
+
+  if (component) {
+    for (const name of ["ready", "height", "changed", "expired", "close"]) {
+      component.addEventListener(`consentry:${name}`, (event) => received(event.type, event.detail ?? {}));
+    }
+  } else {
+    addEventListener("message", (event) => {
+      if (event.origin !== origin || event.source !== frame.contentWindow) return;
+      const { type, ...detail } = event.data;
+      received(type, detail);
+    });
+  }
+
+  async function renew() {
+    const answer = await fetch("/token", { method: "POST", body: new URLSearchParams({ visit }) });
+    if (!answer.ok) return; // signed out: the dashboard's own page says what to do
+    const { access_token: token } = await answer.json();
+    if (form) {
+      form.elements.access_token.value = token;
+      form.submit();
+    } else if (component) {
+      component.setAttribute("token", token);
+    } else {
+      const address = new URL(frame.dataset.address);
+      address.searchParams.set("access_token", token);
+      frame.src = address;
+    }
+  }
+
+  const signOut = document.querySelector("#sign-out");
+  signOut.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const answer = await fetch(signOut.action, { method: "POST", body: new URLSearchParams({ visit }) });
+    if (!answer.ok) return;
+    signOut.hidden = true;
+    document.querySelector("#signed-out").hidden = false;
+  });
+}
+
+function show(type, detail) {
+  const list = document.querySelector("#messages");
+  list.querySelector(".none")?.remove();
+  const line = document.createElement("li");
+  const said = Object.keys(detail).length ? ` ${JSON.stringify(detail)}` : "";
+  line.textContent = `${new Date().toLocaleTimeString()} ${type}${said}`;
+  list.append(line);
+  list.scrollTop = list.scrollHeight;
+}

@@ -1,0 +1,113 @@
+"""The bank's own app in the demo, as the browser of one of its customers talks to it."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.flows.demo import Demo, demo_folder
+
+TOKEN = re.compile(r'name="access_token" value="([\w.-]+)"')
+VISIT = re.compile(r'data-visit="([\w-]+)"')
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Demo]:
+    with demo_folder() as started:
+        yield started.start()
+
+
+@pytest.fixture
+def told(demo: Demo) -> dict[str, Any]:
+    return demo.told()
+
+
+@pytest.fixture
+def bank(told: dict[str, Any]) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=told["bank_app"], trust_env=False) as client:
+        yield client
+
+
+def _found(pattern: "re.Pattern[str]", page: httpx.Response) -> str:
+    found = pattern.search(page.raise_for_status().text)
+    assert found is not None, page.text
+    return found[1]
+
+
+def _listed(told: dict[str, Any], token: str) -> httpx.Response:
+    return httpx.get(
+        f"{told['base_url']}/api/v6/consent_management",
+        headers={"Authorization": f"Bearer {token}"},
+        trust_env=False,
+    )
+
+
+def test_the_first_customer_is_the_walk_throughs_and_any_other_may_be_picked(
+    bank: httpx.Client, told: dict[str, Any]
+) -> None:
+    first = max(told["customers"], key=lambda customer: customer["sharing"])["customer_id"]
+    assert f'<option value="{first}" selected>' in bank.get("/").text
+    for customer in told["customers"][-3:]:
+        page = bank.get("/", params={"customer": customer["customer_id"]})
+        assert f'<option value="{customer["customer_id"]}" selected>' in page.text
+        assert ("No app receives data" in page.text) is (customer["consents"] == 0)
+
+
+def test_each_way_of_embedding_bears_a_new_token_of_this_customer(bank: httpx.Client, told: dict[str, Any]) -> None:
+    customer = told["customers"][3]
+    choices = {"customer": customer["customer_id"], "locale": "es", "theme": "dark"}
+    by_post = bank.get("/connected-apps", params={**choices, "way": "post"})
+    by_get = bank.get("/connected-apps", params={**choices, "way": "get"})
+    by_component = bank.get("/connected-apps", params={**choices, "way": "component"})
+    tokens = [
+        _found(TOKEN, by_post),
+        _found(re.compile(r'<iframe[^>]* src="[^"]*access_token=([\w.-]+)"'), by_get),
+        _found(re.compile(r'<consentry-dashboard token="([\w.-]+)" locale="es" theme="dark">'), by_component),
+    ]
+    assert len(set(tokens)) == 3
+    assert f'action="{told["base_url"]}/embed/authorizations?locale=es&amp;theme=dark"' in by_post.text
+    assert f'src="{told["base_url"]}/embed/authorizations?locale=es&amp;theme=dark&amp;' in by_get.text
+    assert f'src="{told["base_url"]}/embed/consentry.js"' in by_component.text
+    for page, token in zip((by_post, by_get, by_component), tokens, strict=True):
+        assert page.headers["cache-control"] == "no-store"
+        assert f"frame-src {told['base_url']};" in page.headers["content-security-policy"]
+        assert page.text.count(token) == 1
+        assert told["client_secret"] not in page.text
+
+
+def test_an_expired_dashboard_gets_a_new_token_and_signing_out_revokes_both(
+    bank: httpx.Client, told: dict[str, Any]
+) -> None:
+    page = bank.get("/connected-apps")
+    first, visit = _found(TOKEN, page), _found(VISIT, page)
+    second = bank.post("/token", data={"visit": visit}).raise_for_status().json()["access_token"]
+    assert [_listed(told, token).status_code for token in (first, second)] == [200, 200]
+    signed_out = bank.post("/sign-out", data={"visit": visit})
+    assert (signed_out.status_code, signed_out.headers["location"]) == (303, "/signed-out")
+    assert [_listed(told, token).status_code for token in (first, second)] == [401, 401]
+    assert bank.post("/token", data={"visit": visit}).status_code == 401
+    assert "You have signed out" in bank.get("/signed-out").text
+
+
+def test_another_site_gets_no_token(bank: httpx.Client) -> None:
+    visit = _found(VISIT, bank.get("/connected-apps"))
+    refused = bank.post("/token", data={"visit": visit}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert refused.status_code == 401
+    assert bank.get("/connected-apps", headers={"Host": "rebound.example"}).status_code == 400
+
+
+def test_the_bank_reads_its_secret_anew_after_a_rotation(bank: httpx.Client, demo: Demo) -> None:
+    told = demo.told()
+    rotated = httpx.post(
+        f"{told['base_url']}/api/v4/api_access_credentials",
+        auth=(told["client_id"], told["client_secret"]),
+        json={"name": "consent_management"},
+        trust_env=False,
+    ).raise_for_status()
+    demo.file.write_text(demo.file.read_text().replace(told["client_secret"], "cns_secret_lost"))
+    unavailable = bank.get("/connected-apps")
+    assert (unavailable.status_code, "invalid_client" in unavailable.text) == (503, True)
+    demo.file.write_text(demo.file.read_text().replace("cns_secret_lost", rotated.json()["client_secret"]))
+    assert bank.get("/connected-apps").status_code == 200
