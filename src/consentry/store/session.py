@@ -116,16 +116,21 @@ class Session:
         task.add_done_callback(self._expiring.discard)
 
     @asynccontextmanager
-    async def begin(self, *institution_ids: int, snapshot: bool = False) -> AsyncIterator[Connection]:
+    async def begin(
+        self, *institution_ids: int, snapshot: bool = False, steady: bool = False
+    ) -> AsyncIterator[Connection]:
         """Open a transaction that sees these institutions and no other; it commits at the end.
 
         It is read committed, so that a statement after a lock sees what the lock waited for. With `snapshot` it is
-        read-only and sees the store as of its beginning (repeatable read), for reports.
+        read-only and sees the store as of its beginning (repeatable read), for reports; `steady` is the same for one
+        that writes, and loses against whoever changes the same rows meanwhile.
 
         Raises:
             TemporarilyUnavailable: as `connection` does; whether a commit that was cut off happened is then unknown.
         """
-        isolation: Literal["repeatable_read", "read_committed"] = "repeatable_read" if snapshot else "read_committed"
+        isolation: Literal["repeatable_read", "read_committed"] = (
+            "repeatable_read" if snapshot or steady else "read_committed"
+        )
         async with self.connection() as connection, connection.transaction(isolation=isolation, readonly=snapshot):
             if institution_ids:
                 await connection.execute("select consentry.enter($1)", list(institution_ids))

@@ -13,11 +13,14 @@ from consentry.store.session import Session
 from consentry.usecases.audit.checkpoint_all import checkpoint_all
 from consentry.usecases.audit.checkpoint_key import CheckpointKey, open_checkpoint_key
 from consentry.usecases.audit.seal_waiting import seal_waiting
+from consentry.usecases.counting.count_consents import count_consents
+from consentry.usecases.counting.count_visits import count_visits
 from consentry.usecases.retention.drop_expired import drop_expired
 from consentry.worker.loops import Job
 
 SEAL_EVERY: Final = 1.0
 CHECKPOINT_EVERY: Final = 2.0
+COUNT_EVERY: Final = 5.0
 PARTITIONS_EVERY: Final = 3600.0
 RETENTION_EVERY: Final = 86_400.0
 _TELL_AGAIN_AFTER: Final = 60.0
@@ -42,6 +45,10 @@ def jobs_of(session: Session, keyring: Keyring, *, retention: Retention, publish
             opened.append(await open_checkpoint_key(session, keyring))
         await checkpoint_all(session, key=opened[0], publish=publish, on_broken=on_broken)
 
+    async def count() -> None:
+        await count_consents(session)
+        await count_visits(session)
+
     async def ensure_partitions() -> None:
         async with session.connection() as connection:
             await partitions.ensure(connection)
@@ -54,6 +61,7 @@ def jobs_of(session: Session, keyring: Keyring, *, retention: Retention, publish
     return [
         Job("seal", SEAL_EVERY, seal),
         Job("checkpoint", CHECKPOINT_EVERY, checkpoint),
+        Job("count", COUNT_EVERY, count),
         Job("partitions", PARTITIONS_EVERY, ensure_partitions),
         Job("retention", RETENTION_EVERY, retain),
     ]

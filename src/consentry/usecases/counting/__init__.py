@@ -1,0 +1,1 @@
+"""Keep the sums that the overview shows, from what has moved since."""
