@@ -11,7 +11,7 @@ from typing import Final
 
 from starlette.requests import Request
 
-from consentry.domain.refusal import Refusal
+from consentry.domain.refusal import InvalidRequest, Refusal
 from consentry.web import errors
 from consentry.web.asgi import Application, Message, Receive, Scope, Send, send_answer
 from consentry.web.consent_api import answers
@@ -70,6 +70,8 @@ class Front:
             await send(message)
 
         try:
+            if sum(name == b"host" for name, _ in scope["headers"]) > 1:  # RFC 9112, section 3.2
+                raise InvalidRequest("Send one Host header only.")
             self._admission.enter(source)
             try:
                 await self._pages(scope, receive, noted)
