@@ -4,8 +4,9 @@ import pytest
 
 from consentry.domain.actor import Actor, ActorKind
 from consentry.domain.institution import InstitutionStatus
-from consentry.domain.refusal import InvalidClient
+from consentry.domain.refusal import ChangedMeanwhile, InvalidClient
 from consentry.usecases.credentials.authenticate import authenticate
+from consentry.usecases.credentials.leaked import end_leaked_credentials
 from consentry.usecases.credentials.rotate import rotate_credentials
 from consentry.usecases.institution.change import InstitutionChange, change_institution
 from consentry.usecases.services import Services
@@ -51,3 +52,20 @@ async def test_an_unknown_client_costs_the_same_work_as_a_wrong_secret(services:
         done.append(list(asked))
     assert done[1]
     assert done[1] == done[2]
+
+
+async def test_a_decision_that_arrives_twice_rotates_once(services: Services, bku: Tenant) -> None:
+    """A page that is reloaded, or two admins at once: the second would end the secret that is being handed round."""
+    first = await rotate_credentials(services, bku.institution_id, actor=OPERATOR, newest_seen=1)
+    with pytest.raises(ChangedMeanwhile):
+        await rotate_credentials(services, bku.institution_id, actor=OPERATOR, newest_seen=1)
+    await authenticate(services, presented(*bku.basic))
+    await authenticate(services, presented(first.client_id, first.client_secret))
+
+
+async def test_a_leak_told_twice_ends_nothing_that_was_made_since(services: Services, bku: Tenant) -> None:
+    await end_leaked_credentials(services, bku.institution_id, actor=OPERATOR, newest_seen=1)
+    made = await rotate_credentials(services, bku.institution_id, actor=OPERATOR)
+    with pytest.raises(ChangedMeanwhile):
+        await end_leaked_credentials(services, bku.institution_id, actor=OPERATOR, newest_seen=1)
+    await authenticate(services, presented(made.client_id, made.client_secret))

@@ -4,6 +4,7 @@ A refusal has a stable code and a sentence that tells the caller what to do. How
 an exit code) is decided by that surface, in web/errors.py and cli/.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -170,6 +171,22 @@ class InvalidInstitution(Refusal):
     )
 
 
+class InvalidSettings(Refusal):
+    """Fields of settings that can't be used: `fields` has a sentence for each, by the field's name."""
+
+    code = "invalid_settings"
+    sentence = "Correct the fields that can't be used."
+
+    def __init__(self, fields: Mapping[str, str] | None = None) -> None:
+        self.fields = dict(fields or {})
+        super().__init__(" ".join(f"{name}: {sentence}" for name, sentence in self.fields.items()) or None)
+
+
+class ChangedMeanwhile(Refusal):
+    code = "changed_meanwhile"
+    sentence = "This was changed since it was shown; look at it again and decide anew."
+
+
 class CredentialsExist(Refusal):
     code = "credentials_exist"
     sentence = "The institution has credentials already; rotate them instead."
@@ -178,6 +195,21 @@ class CredentialsExist(Refusal):
 class NoCredentials(Refusal):
     code = "no_credentials"
     sentence = "The institution has no credentials yet; generate them first."
+
+
+class InstitutionNotEnabled(Refusal):
+    code = "institution_not_enabled"
+    sentence = "The institution's requests are refused at present; it has to be enabled first."
+
+
+class UnknownTestCustomer(Refusal):
+    code = "unknown_test_customer"
+    sentence = "There is no such test customer; choose one from the list, or add one."
+
+
+class TooManyTestCustomers(Refusal):
+    code = "too_many_test_customers"
+    sentence = "There are twenty test customers, the most there may be; use one of them."
 
 
 class ImportRunning(Refusal):

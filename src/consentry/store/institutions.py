@@ -70,6 +70,7 @@ async def change(
     connection: Connection,
     institution_id: int,
     *,
+    name: str,
     status: InstitutionStatus,
     host: str | None,
     secret_overlap: timedelta,
@@ -81,9 +82,10 @@ async def change(
     """
     try:
         row = await connection.fetchrow(
-            f"""update consentry.institutions set status = $2, host = $3, secret_overlap = $4
+            f"""update consentry.institutions set name = $2, status = $3, host = $4, secret_overlap = $5
                 where institution_id = $1 returning {_COLUMNS}""",
             institution_id,
+            name,
             status.value,
             host,
             secret_overlap,
@@ -123,6 +125,16 @@ async def retire_signing_keys(connection: Connection, institution_id: int, *, bu
         but,
     )
     return [row[0] for row in rows]
+
+
+async def current_signing_key(connection: Connection, institution_id: int) -> str:
+    """Give the `kid` of the key that an institution's tokens are signed with now."""
+    kid: str = await connection.fetchval(
+        """select kid from consentry.signing_keys where institution_id = $1 and retired_at is null
+           order by created_at desc limit 1""",
+        institution_id,
+    )
+    return kid
 
 
 async def signing_key(connection: Connection, kid: str) -> SealedSigningKey | None:

@@ -29,10 +29,15 @@ async def keys_in_use(connection: Connection) -> KeysInUse:
     )
     tables = ["consentry.signing_keys"]
     # A backup may be made of a database that is still to be migrated.
-    if await connection.fetchval("select to_regclass('consentry.installation_keys') is not null"):
-        tables.append("consentry.installation_keys")
+    later = await connection.fetch(
+        "select name from unnest($1::text[]) as name where to_regclass(name) is not null",
+        ["consentry.installation_keys", "consentry.customer_providers"],
+    )
+    tables.extend(row[0] for row in later)
     sealed = " union all ".join(f"select sealed_under from {table}" for table in tables)
-    keys = await connection.fetch(f"select sealed_under, count(*) from ({sealed}) as sealed group by sealed_under")
+    keys = await connection.fetch(
+        f"select sealed_under, count(*) from ({sealed}) as sealed where sealed_under is not null group by sealed_under"
+    )
     return KeysInUse(peppers={row[0]: row[1] for row in secrets}, encryption_keys={row[0]: row[1] for row in keys})
 
 

@@ -13,8 +13,10 @@ from typing import Final
 import asyncpg
 
 from consentry.domain.account import Account
+from consentry.store import test_customers
 from consentry.store.session import Connection
 
+_TEST_CUSTOMERS: Final = 5
 MARK: Final = "consentry sandbox: made-up data, which `consentry sandbox reset` deletes"
 
 
@@ -165,6 +167,8 @@ async def fill(connection: Connection, institution_id: int, bank: MadeUpBank) ->
         [_accounts(customer.accounts) for customer in bank.customers],
     )
     await _fill_consents(connection, institution_id, bank.consents)
+    named = [customer.customer_id for customer in bank.customers[:_TEST_CUSTOMERS]]
+    await test_customers.mark(connection, institution_id, named)
 
 
 async def _fill_consents(connection: Connection, institution_id: int, consents: Sequence[MadeUpConsent]) -> None:

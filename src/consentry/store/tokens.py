@@ -89,6 +89,34 @@ async def find(connection: Connection, jti: UUID) -> StoredToken | None:
     return None if row is None else _stored(row)
 
 
+async def add(
+    connection: Connection,
+    institution_id: int,
+    *,
+    customer_id: str,
+    client_id: str,
+    source: str | None,
+    request_id: str | None,
+) -> StoredToken:
+    """Write a token that no secret asked for; its secret's number is 0."""
+    row = await connection.fetchrow(
+        f"""insert into consentry.tokens (institution_id, jti, customer_id, client_id, secret_number,
+                                          issued_at, expires_at, source, request_id)
+            values ($1, consentry.time_ordered_id(consentry.now()), $2, $3, 0,
+                    consentry.now(), date_trunc('second', consentry.now()) + $4::interval, $5, $6)
+            returning {_STORED}""",
+        institution_id,
+        customer_id,
+        client_id,
+        TOKEN_LIFETIME,
+        source,
+        request_id,
+    )
+    if row is None:
+        raise AssertionError
+    return _stored(row)
+
+
 async def lock(connection: Connection, jti: UUID) -> None:
     """Prepare to end a token: whoever relies on it or ends it at this moment finishes first, later ones wait."""
     await connection.execute("select consentry.end_token($1)", jti)

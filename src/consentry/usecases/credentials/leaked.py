@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from consentry.domain.actor import Actor
 from consentry.domain.credential import CREDENTIAL_NAME
-from consentry.domain.refusal import NoCredentials
+from consentry.domain.refusal import ChangedMeanwhile, NoCredentials
 from consentry.store import audit, credentials, events, institutions
 from consentry.usecases.services import Services
 from consentry.usecases.token.change_signing_key import change_signing_key
@@ -18,19 +18,25 @@ class EndedCredentials:
     secrets_ended: int
 
 
-async def end_leaked_credentials(services: Services, institution_id: int, *, actor: Actor) -> EndedCredentials:
+async def end_leaked_credentials(
+    services: Services, institution_id: int, *, actor: Actor, newest_seen: int | None = None
+) -> EndedCredentials:
     """End all secrets, live tokens and page sessions of an institution at once, and change its signing key.
 
-    Afterwards new credentials are made by rotation, by an admin or an operator.
+    Afterwards new credentials are made by rotation, by an admin or an operator. `newest_seen` is as in rotation: a
+    decision that arrives once more must not end the secrets made since.
 
     Raises:
         NoCredentials: the institution has none.
+        ChangedMeanwhile: another secret is the newest.
         TemporarilyUnavailable: the store can't be reached or can't write; nothing has ended.
     """
     async with services.session.begin(institution_id) as connection:
         current = await credentials.lock(connection, institution_id, CREDENTIAL_NAME)
         if current is None:
             raise NoCredentials
+        if newest_seen not in (None, current.secrets[0].number):
+            raise ChangedMeanwhile
         ended = await credentials.end_all_secrets(connection, institution_id, CREDENTIAL_NAME)
         await institutions.end_everything_before_now(connection, institution_id)
         await change_signing_key(services, connection, institution_id)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from consentry.domain.actor import Actor
 from consentry.domain.credential import CREDENTIAL_NAME, Secret, rotate
 from consentry.domain.institution import InstitutionStatus, check_overlap
-from consentry.domain.refusal import InvalidClient, NoCredentials
+from consentry.domain.refusal import ChangedMeanwhile, InvalidClient, NoCredentials
 from consentry.store import audit, clock, credentials, events, institutions
 from consentry.usecases.credentials.new_secret import ShownCredentials, make_secret
 from consentry.usecases.services import Services
@@ -18,14 +18,17 @@ async def rotate_credentials(
     actor: Actor,
     presented: Secret | None = None,
     overlap: timedelta | None = None,
+    newest_seen: int | None = None,
 ) -> ShownCredentials:
     """Replace the newest secret of an institution's credentials (consent-api.md, Rotate credentials).
 
     `presented` is the secret that asks for it, None for an operator or an admin; `overlap` is the institution's unless
-    given.
+    given. `newest_seen` is the number of the newest secret as it was when somebody decided, so that a decision that
+    arrives twice is carried out once.
 
     Raises:
         NoCredentials: there is nothing to rotate.
+        ChangedMeanwhile: another secret is the newest.
         InvalidClient: the presented secret has ended meanwhile, or the institution was disabled.
         SupersededSecret: the presented secret is not the newest.
         InvalidInstitution: the overlap is longer than 30 days.
@@ -38,6 +41,8 @@ async def rotate_credentials(
         current = await credentials.lock(connection, institution_id, CREDENTIAL_NAME)
         if current is None:
             raise NoCredentials
+        if newest_seen not in (None, current.secrets[0].number):
+            raise ChangedMeanwhile
         now = await clock.now(connection)
         (institution,) = await institutions.visible(connection)
         asking = None

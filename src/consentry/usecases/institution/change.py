@@ -1,10 +1,16 @@
-"""Change an institution: whether its requests are answered, its host, its overlap."""
+"""Change an institution: its name, whether its requests are answered, its host, its overlap."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
 from consentry.domain.actor import Actor
-from consentry.domain.institution import Institution, InstitutionStatus, check_host, check_overlap
+from consentry.domain.institution import (
+    Institution,
+    InstitutionStatus,
+    check_host,
+    check_new_institution,
+    check_overlap,
+)
 from consentry.store import audit, institutions
 from consentry.usecases.services import Services
 
@@ -13,6 +19,7 @@ from consentry.usecases.services import Services
 class InstitutionChange:
     """What is to be different; None leaves it as it is, but for `host`, where `sets_host` says so."""
 
+    name: str | None = None
     status: InstitutionStatus | None = None
     host: str | None = None
     sets_host: bool = False
@@ -28,7 +35,7 @@ async def change_institution(
     what it was before.
 
     Raises:
-        InvalidInstitution: the host or the overlap can't be used.
+        InvalidInstitution: the name, the host or the overlap can't be used.
         InstitutionExists: the host is taken.
         TemporarilyUnavailable: the store can't be reached or can't write.
     """
@@ -38,9 +45,12 @@ async def change_institution(
     async with services.session.begin(institution_id) as connection:
         await institutions.lock(connection, institution_id)
         (before,) = await institutions.visible(connection)
+        if change.name is not None:
+            check_new_institution(before.public_id, change.name)
         after = await institutions.change(
             connection,
             institution_id,
+            name=change.name or before.name,
             status=change.status or before.status,
             host=host if change.sets_host else before.host,
             secret_overlap=before.secret_overlap if change.secret_overlap is None else change.secret_overlap,
@@ -60,6 +70,7 @@ async def change_institution(
 
 def _facts(institution: Institution) -> dict[str, object]:
     return {
+        "name": institution.name,
         "status": institution.status.value,
         "host": institution.host,
         "secret_overlap_seconds": int(institution.secret_overlap.total_seconds()),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from consentry.domain.actor import Actor
-from consentry.store import audit, credentials, installation_keys, institutions
+from consentry.store import audit, credentials, customer_providers, installation_keys, institutions
 from consentry.usecases.services import Services
 from consentry.usecases.token.change_signing_key import change_signing_key
 from consentry.usecases.token.signing_keys import purpose_of
@@ -24,7 +24,8 @@ class LostKeysReplaced:
 async def replace_lost_keys(services: Services, lost: Sequence[str], *, actor: Actor) -> LostKeysReplaced:
     """End the secrets, signing keys and tokens that depend on keys (`lost`, ids) that nobody has any more.
 
-    Institutions need new secrets afterwards, by rotation. It can be repeated after it was cut off.
+    Institutions need new secrets afterwards, by rotation, and give their secret for the customers' provider anew. It
+    can be repeated after it was cut off.
 
     Raises:
         TemporarilyUnavailable: the store can't be reached or can't write; what came before is done.
@@ -38,7 +39,8 @@ async def replace_lost_keys(services: Services, lost: Sequence[str], *, actor: A
             await institutions.lock(connection, institution_id)
             secrets_ended = await credentials.end_secrets_under(connection, institution_id, lost)
             kids = await institutions.signing_keys_under(connection, lost)
-            if not secrets_ended and not kids:
+            forgotten = await customer_providers.forget_secret_under(connection, institution_id, lost)
+            if not secrets_ended and not kids and not forgotten:
                 continue
             if kids:
                 await institutions.end_everything_before_now(connection, institution_id)
@@ -54,7 +56,11 @@ async def replace_lost_keys(services: Services, lost: Sequence[str], *, actor: A
                 action="keys.lost",
                 actor=actor,
                 subject=("keys", ", ".join(lost)),
-                after={"secrets_ended": secrets_ended, "signing_keys_ended": len(kids)},
+                after={
+                    "secrets_ended": secrets_ended,
+                    "signing_keys_ended": len(kids),
+                    "provider_secret_forgotten": forgotten,
+                },
             )
         concerned.append(institution.public_id)
         ended += secrets_ended

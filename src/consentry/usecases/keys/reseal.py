@@ -1,8 +1,11 @@
-"""Encrypt every stored key under the current key-encryption key."""
+"""Encrypt every stored key, and each secret for a provider, under the current key-encryption key."""
 
 from consentry.domain.actor import Actor
-from consentry.store import audit, installation_keys, institutions
+from consentry.store import audit, customer_providers, installation_keys, institutions
+from consentry.store.customer_providers import SealedSecret
+from consentry.store.session import Connection
 from consentry.usecases.audit.checkpoint_key import purpose_of as purpose_of_installation_key
+from consentry.usecases.configuration.customer_provider import purpose_of as purpose_of_provider
 from consentry.usecases.services import Services
 from consentry.usecases.token.signing_keys import purpose_of as purpose_of_signing_key
 
@@ -20,7 +23,7 @@ async def reseal_keys(services: Services, *, actor: Actor) -> int:
         ids = await institutions.all_ids(connection)
     resealed = await _reseal_installation_keys(services)
     for institution_id in ids:
-        resealed += await _reseal_signing_keys(services, institution_id, actor=actor)
+        resealed += await _reseal_institution(services, institution_id, actor=actor)
     return resealed
 
 
@@ -35,21 +38,38 @@ async def _reseal_installation_keys(services: Services) -> int:
     return len(found)
 
 
-async def _reseal_signing_keys(services: Services, institution_id: int, *, actor: Actor) -> int:
+async def _reseal_institution(services: Services, institution_id: int, *, actor: Actor) -> int:
     keyring = services.keyring
     async with services.session.begin(institution_id) as connection:
-        found = await institutions.signing_keys_under_others(connection, keyring.current_encryption_key)
-        for kid, (sealed_key, sealed_under) in found.items():
-            plain = keyring.open(sealed_key, key_id=sealed_under, purpose=purpose_of_signing_key(kid))
-            sealed = keyring.seal(plain, purpose=purpose_of_signing_key(kid))
-            await institutions.reseal_signing_key(connection, institution_id, kid, sealed=sealed)
-        if found:
+        resealed = await _reseal_signing_keys(services, connection, institution_id)
+        resealed += await _reseal_provider(services, connection)
+        if resealed:
             await audit.record(
                 connection,
                 institution_id,
                 action="keys.rotated",
                 actor=actor,
                 subject=("key-encryption key", keyring.current_encryption_key),
-                after={"resealed": len(found), "pepper": keyring.current_pepper},
+                after={"resealed": resealed, "pepper": keyring.current_pepper},
             )
+    return resealed
+
+
+async def _reseal_signing_keys(services: Services, connection: Connection, institution_id: int) -> int:
+    keyring = services.keyring
+    found = await institutions.signing_keys_under_others(connection, keyring.current_encryption_key)
+    for kid, (sealed_key, sealed_under) in found.items():
+        plain = keyring.open(sealed_key, key_id=sealed_under, purpose=purpose_of_signing_key(kid))
+        sealed = keyring.seal(plain, purpose=purpose_of_signing_key(kid))
+        await institutions.reseal_signing_key(connection, institution_id, kid, sealed=sealed)
+    return len(found)
+
+
+async def _reseal_provider(services: Services, connection: Connection) -> int:
+    keyring = services.keyring
+    found = await customer_providers.secrets_under_others(connection, keyring.current_encryption_key)
+    for institution_id, secret in found.items():
+        purpose = purpose_of_provider(institution_id)
+        plain = keyring.open(secret.sealed, key_id=secret.under, purpose=purpose)
+        await customer_providers.reseal(connection, institution_id, SealedSecret(*keyring.seal(plain, purpose=purpose)))
     return len(found)

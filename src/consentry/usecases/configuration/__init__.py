@@ -1,0 +1,1 @@
+"""What an institution configures: its API's settings, and where its customers sign in."""

@@ -1,0 +1,1 @@
+"""The dashboard as staff try it: for customers that are no people."""
