@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from consentry.domain.actor import Actor
-from consentry.domain.credential import CREDENTIAL_NAME, Secret, rotate
+from consentry.domain.credential import CREDENTIAL_NAME, Credentials, Secret, rotate
 from consentry.domain.institution import InstitutionStatus, check_overlap
 from consentry.domain.refusal import ChangedMeanwhile, InvalidClient, NoCredentials
 from consentry.store import audit, clock, credentials, events, institutions
@@ -45,14 +45,11 @@ async def rotate_credentials(
             raise ChangedMeanwhile
         now = await clock.now(connection)
         (institution,) = await institutions.visible(connection)
-        asking = None
-        if presented is not None:
-            asking = next((s for s in current.secrets if s.number == presented.number), None)
-            if asking is None or institution.status is not InstitutionStatus.ENABLED:
-                raise InvalidClient
+        if presented is not None and institution.status is not InstitutionStatus.ENABLED:
+            raise InvalidClient
         rotation = rotate(
             current,
-            presented=asking,
+            presented=_as_stored(presented, current),
             new=stored,
             overlap=institution.secret_overlap if overlap is None else overlap,
             now=now,
@@ -77,6 +74,16 @@ async def rotate_credentials(
         )
         await events.record(connection, institution_id, kind="CREDENTIALS_ROTATED", detail=facts)
     return shown
+
+
+def _as_stored(presented: Secret | None, current: Credentials) -> Secret | None:
+    """Give the presented secret as it is now, which may differ from what it was when it signed in."""
+    if presented is None:
+        return None
+    stored = next((secret for secret in current.secrets if secret.number == presented.number), None)
+    if stored is None:
+        raise InvalidClient
+    return stored
 
 
 def _iso(shown: ShownCredentials) -> str | None:
