@@ -1,4 +1,4 @@
-"""The one module that writes and reads JWTs and signed statements.
+"""The one module that writes and reads JWTs and signed statements, and reads the ID tokens of others.
 
 The token of the Consent Management API is HS256 (RFC 7515, RFC 7519) and is assembled by hand because every request
 needs it; a differential test holds it to joserfc. Which key a `kid` names, and whether the token still lives, is asked
@@ -10,7 +10,7 @@ import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, cast
 from uuid import UUID
 
 import msgspec
@@ -19,11 +19,20 @@ from consentry.domain.refusal import InsufficientScope, InvalidToken
 from consentry.domain.scope import MODIFY_CONSENT, is_customer_id
 from consentry.domain.token import TOKEN_TYPE, TokenClaims
 
+if TYPE_CHECKING:
+    from joserfc._keys import KeySetSerialization
+
 LONGEST_TOKEN: Final = 2048
 _LONGEST_HEADER: Final = 256
 _MAC_CHARACTERS: Final = 43
 _STATEMENT_ALGORITHM: Final = "Ed25519"
 _LONGEST_STATEMENT: Final = 4096
+_LONGEST_ID_TOKEN: Final = 16 * 1024
+_ID_TOKEN_ALGORITHMS: Final = {
+    "RS256": "RSA", "PS256": "RSA", "ES256": "EC", "ES384": "EC", "EdDSA": "OKP", "Ed25519": "OKP"
+}  # fmt: skip
+_CLOCKS_DIFFER: Final = 60
+_OLDEST_ID_TOKEN: Final = 600
 
 
 class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,6 +53,7 @@ class _Claims(msgspec.Struct, frozen=True):
 
 _read_header = msgspec.json.Decoder(_Header).decode
 _read_claims = msgspec.json.Decoder(_Claims).decode
+_read_object = msgspec.json.Decoder(dict[str, object]).decode
 _write = msgspec.json.Encoder().encode
 
 
@@ -208,3 +218,64 @@ def _encode(data: bytes) -> bytes:
 
 def _decode(text: bytes) -> bytes:
     return urlsafe_b64decode(text + b"=" * (-len(text) % 4))
+
+
+class InvalidIdToken(Exception):
+    """A text is no ID token for this client and sign-in; the message says what is wrong."""
+
+
+def read_id_token(
+    text: str, *, keys: bytes, issuer: str, client_id: str, nonce: str, access_token: str, now: int
+) -> dict[str, object]:
+    """Verify an ID token of the code flow (OpenID Connect Core 1.0, section 3.1.3.7) and give its claims.
+
+    `keys` is the provider's JWK set. The algorithm is one of an asymmetric few and must go with the key that is chosen
+    by `kid`; nothing in the token's header selects a key or switches anything on (RFC 8725). Clocks may differ by a
+    minute; a token older than ten is refused.
+
+    Raises:
+        InvalidIdToken: it can't be believed.
+    """
+    from authlib.oidc.core import CodeIDToken
+    from joserfc import jws
+    from joserfc.errors import JoseError
+    from joserfc.jwk import KeySet
+
+    if len(text) > _LONGEST_ID_TOKEN or text.count(".") != 2 or not text.isascii():
+        raise InvalidIdToken("it is too long or malformed")
+    try:
+        header = jws.extract_compact(text.encode()).protected
+        algorithm = header.get("alg")
+        if algorithm not in _ID_TOKEN_ALGORITHMS or header.get("crit") is not None or "b64" in header:
+            raise InvalidIdToken("its algorithm or its header is not allowed")
+        found = jws.deserialize_compact(text, KeySet.import_key_set(_usable(keys, algorithm)), [algorithm])
+        claims = CodeIDToken(
+            _read_object(found.payload),
+            header,
+            {"iss": {"essential": True, "value": issuer}, "aud": {"essential": True, "value": client_id}},
+            {"nonce": nonce, "client_id": client_id, "access_token": access_token},
+        )
+        claims.validate(now=now, leeway=_CLOCKS_DIFFER)
+    except (JoseError, ValueError, TypeError, KeyError, msgspec.DecodeError) as error:
+        raise InvalidIdToken(f"{type(error).__name__}: {error}"[:200]) from error
+    issued_at = claims["iat"]
+    if type(issued_at) is not int or type(claims["exp"]) is not int or now - issued_at > _OLDEST_ID_TOKEN:
+        raise InvalidIdToken("its times are not right")
+    return dict(claims)
+
+
+def _usable(keys: bytes, algorithm: str) -> "KeySetSerialization":
+    """Keep the keys of a set that may have signed with this algorithm: of its family, for signatures."""
+    kind = _ID_TOKEN_ALGORITHMS[algorithm]
+    found = _read_object(keys).get("keys")
+    usable = [
+        key
+        for key in (found if isinstance(found, list) else [])
+        if isinstance(key, dict)
+        and key.get("kty") == kind
+        and key.get("use", "sig") == "sig"
+        and key.get("alg", algorithm) == algorithm
+    ]
+    if not usable:
+        raise InvalidIdToken("the provider has no key for it")
+    return cast("KeySetSerialization", {"keys": usable})

@@ -25,8 +25,9 @@ def test_each_refusal_has_its_own_code_and_a_whole_sentence() -> None:
 
 
 def test_each_refusal_has_a_status_or_never_reaches_http() -> None:
-    assert every_refusal() == set(errors.CONSENT_API) | errors.COMMAND_LINE_ONLY
-    assert not set(errors.CONSENT_API) & errors.COMMAND_LINE_ONLY
+    over_http = set(errors.CONSENT_API) | set(errors.PAGES)
+    assert every_refusal() == over_http | errors.COMMAND_LINE_ONLY
+    assert not over_http & errors.COMMAND_LINE_ONLY
 
 
 def test_challenges_keep_to_the_character_set_of_their_rfc() -> None:

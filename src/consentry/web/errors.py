@@ -34,6 +34,13 @@ CONSENT_API: Final[dict[type[Refusal], int]] = {
     reasons.TemporarilyUnavailable: 503,
 }
 
+PAGES: Final[dict[type[Refusal], int]] = {
+    reasons.AddressRefused: 422,
+    reasons.AddressSilent: 422,
+    reasons.ProviderUnusable: 422,
+    reasons.SignInFailed: 403,
+}
+
 COMMAND_LINE_ONLY: Final[frozenset[type[Refusal]]] = frozenset(
     {
         reasons.UnknownInstitution,

@@ -1,0 +1,1 @@
+"""Calls to what others run: identity providers today."""

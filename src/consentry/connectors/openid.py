@@ -1,0 +1,214 @@
+"""Sign-in at somebody's OpenID provider: what is asked of it, and what is believed of its answers.
+
+The code flow of OpenID Connect Core 1.0 with PKCE (RFC 7636), `state`, `nonce`, and `iss` where the provider says that
+it sends one (RFC 9207). Who a person is here, and whether they may come in, is decided by the use cases; where `state`
+is kept between the two requests, too.
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import quote_plus
+
+import msgspec
+
+from consentry import jose
+from consentry.connectors.outbound import Outbound
+from consentry.domain.refusal import AddressSilent, ProviderUnusable, SignInFailed
+
+SCOPE: Final = "openid email profile"
+DISCOVERY: Final = "/.well-known/openid-configuration"
+_LONGEST_SUBJECT: Final = 255
+_LONGEST_EMAIL: Final = 254
+
+
+class ProviderMetadata(msgspec.Struct, frozen=True):
+    """What a provider says of itself (OpenID Connect Discovery 1.0, section 3), as far as it matters here."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    authorization_response_iss_parameter_supported: bool = False
+    code_challenge_methods_supported: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIdClient:
+    """A provider, and this installation's registration there."""
+
+    metadata: ProviderMetadata
+    client_id: str
+    client_secret: str = field(repr=False)
+    redirect_uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignInAttempt:
+    """What binds an answer to the request and the browser it belongs to: three fresh random texts."""
+
+    state: str
+    nonce: str
+    code_verifier: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who signed in: known for good by `issuer` and `subject`; the rest is what the provider says today."""
+
+    issuer: str
+    subject: str
+    email: str | None
+    email_verified: bool
+    name: str | None
+    claims: Mapping[str, object]
+
+
+class _TokenAnswer(msgspec.Struct, frozen=True):
+    id_token: str
+    access_token: str
+    token_type: str
+
+
+_read_metadata: Final = msgspec.json.Decoder(ProviderMetadata).decode
+_read_tokens: Final = msgspec.json.Decoder(_TokenAnswer).decode
+
+
+async def discover(outbound: Outbound, address: str) -> ProviderMetadata:
+    """Read a provider's metadata from its discovery address, or from its issuer's address without `/.well-known/...`.
+
+    Raises:
+        AddressRefused, AddressSilent: the address, or one that it names.
+        ProviderUnusable: it says nothing that can be used, or another issuer than its address.
+    """
+    place = address if address.endswith(DISCOVERY) else address.rstrip("/") + DISCOVERY
+    answer = await outbound.get(place)
+    if answer.status != 200:
+        raise ProviderUnusable(f"The discovery address answered with status {answer.status}; check it.")
+    try:
+        metadata = _read_metadata(answer.body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise ProviderUnusable(
+            "The discovery document lacks issuer, authorization_endpoint, token_endpoint or jwks_uri."
+        ) from None
+    if metadata.issuer.rstrip("/") != place.removesuffix(DISCOVERY):
+        raise ProviderUnusable("The discovery document names another issuer than the address it was read from.")
+    if (
+        metadata.code_challenge_methods_supported is not None
+        and "S256" not in metadata.code_challenge_methods_supported
+    ):
+        raise ProviderUnusable("The provider does not support PKCE with S256; switch it on there.")
+    for endpoint in (metadata.authorization_endpoint, metadata.token_endpoint, metadata.jwks_uri):
+        outbound.check(endpoint)
+    return metadata
+
+
+def sign_in_address(client: OpenIdClient, attempt: SignInAttempt, *, login_hint: str | None = None) -> str:
+    """Give the address to send the browser to (OpenID Connect Core 1.0, section 3.1.2.1)."""
+    from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
+    from authlib.oauth2.rfc7636 import create_s256_code_challenge
+
+    address: str = prepare_grant_uri(
+        client.metadata.authorization_endpoint,
+        client_id=client.client_id,
+        response_type="code",
+        redirect_uri=client.redirect_uri,
+        scope=SCOPE,
+        state=attempt.state,
+        nonce=attempt.nonce,
+        code_challenge=create_s256_code_challenge(attempt.code_verifier),
+        code_challenge_method="S256",
+        **({} if login_hint is None else {"login_hint": login_hint}),
+    )
+    return address
+
+
+def code_of(client: OpenIdClient, attempt: SignInAttempt, answer: Mapping[str, str]) -> str:
+    """Give the code of the provider's answer, as the browser brought it.
+
+    Raises:
+        SignInFailed: it is an error, belongs to another attempt, or comes from another provider (RFC 9207).
+    """
+    if answer.get("state") != attempt.state:
+        raise SignInFailed("This sign-in belongs to another window or has been used; begin again.")
+    issuer = answer.get("iss")
+    if issuer is None and client.metadata.authorization_response_iss_parameter_supported:
+        raise SignInFailed("The identity provider's answer lacks its name; begin again.")
+    if issuer is not None and issuer != client.metadata.issuer:
+        raise SignInFailed("The answer came from another identity provider; begin again.")
+    if "error" in answer or not answer.get("code"):
+        raise SignInFailed("The identity provider did not sign you in; begin again, or ask those who look after it.")
+    return answer["code"]
+
+
+async def exchange(
+    outbound: Outbound, client: OpenIdClient, attempt: SignInAttempt, *, code: str, now: int
+) -> Identity:
+    """Redeem a code for the identity of who signed in; `now` is in seconds since 1970.
+
+    Raises:
+        AddressRefused, AddressSilent: one of the provider's addresses.
+        SignInFailed: the code is not taken.
+        ProviderUnusable: what it answers can't be believed.
+    """
+    answer = await outbound.post_form(
+        client.metadata.token_endpoint,
+        {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": client.redirect_uri,
+            "code_verifier": attempt.code_verifier,
+        },
+        authorization=_basic(client),
+    )
+    if answer.status in (401, 403):
+        raise ProviderUnusable("The provider refuses this client id and secret; check them.")
+    if answer.status != 200:
+        raise SignInFailed
+    try:
+        tokens = _read_tokens(answer.body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise ProviderUnusable("The provider's answer holds no ID token; ask for the scope openid there.") from None
+    keys = await outbound.get(client.metadata.jwks_uri)
+    if keys.status != 200:
+        raise AddressSilent
+    claims = _verified(tokens, keys.body, client=client, attempt=attempt, now=now)
+    return _identity(claims)
+
+
+def _verified(
+    tokens: _TokenAnswer, keys: bytes, *, client: OpenIdClient, attempt: SignInAttempt, now: int
+) -> dict[str, object]:
+    try:
+        return jose.read_id_token(
+            tokens.id_token,
+            keys=keys,
+            issuer=client.metadata.issuer,
+            client_id=client.client_id,
+            nonce=attempt.nonce,
+            access_token=tokens.access_token,
+            now=now,
+        )
+    except jose.InvalidIdToken as error:
+        raise ProviderUnusable(f"The provider's ID token is refused: {error}.") from error
+
+
+def _identity(claims: Mapping[str, object]) -> Identity:
+    subject, email, name = (claims.get(claim) for claim in ("sub", "email", "name"))
+    if not isinstance(subject, str) or not 0 < len(subject) <= _LONGEST_SUBJECT or not subject.isprintable():
+        raise ProviderUnusable("The provider's ID token names nobody (sub).")
+    return Identity(
+        issuer=str(claims["iss"]),
+        subject=subject,
+        email=email if isinstance(email, str) and 0 < len(email) <= _LONGEST_EMAIL and email.isprintable() else None,
+        email_verified=claims.get("email_verified") is True,
+        name=name[:200] if isinstance(name, str) and name.isprintable() else None,
+        claims=claims,
+    )
+
+
+def _basic(client: OpenIdClient) -> str:
+    """Write client authentication (RFC 6749, section 2.3.1): both halves form-encoded before they are joined."""
+    pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"
