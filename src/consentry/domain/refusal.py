@@ -212,6 +212,11 @@ class TooManyTestCustomers(Refusal):
     sentence = "There are twenty test customers, the most there may be; use one of them."
 
 
+class NoCustomerProvider(Refusal):
+    code = "no_customer_provider"
+    sentence = "The customers' provider is not configured, or its secret is missing; save both, then test."
+
+
 class ImportRunning(Refusal):
     code = "import_running"
     sentence = "Another import of this institution is running; wait until it has ended, or stop it."

@@ -53,6 +53,7 @@ COMMAND_LINE_ONLY: Final[frozenset[type[Refusal]]] = frozenset(
         reasons.InstitutionNotEnabled,
         reasons.UnknownTestCustomer,
         reasons.TooManyTestCustomers,
+        reasons.NoCustomerProvider,
         reasons.ImportRunning,
         reasons.ImportUnreadable,
         reasons.InstitutionMirrored,
