@@ -1,14 +1,17 @@
 """Trying a provider: its answers are judged, the outcome remembered; the secret goes to its token endpoint alone."""
 
+import json
 from collections.abc import Mapping
 
 import pytest
 
+from consentry.connectors.openid import basic_authorization
+from consentry.connectors.outbound import OutboundAnswer
 from consentry.domain.customer_provider import CustomerProvider, Endpoints
 from consentry.domain.provider_check import Outcome
-from consentry.domain.refusal import NoCustomerProvider
+from consentry.domain.refusal import AddressSilent, NoCustomerProvider
 from consentry.usecases.configuration.customer_provider import change_customer_provider, show_customer_provider
-from consentry.usecases.configuration.try_provider import Fetched, Unreachable, try_customer_provider
+from consentry.usecases.configuration.try_provider import try_customer_provider
 from consentry.usecases.services import Services
 from tests.builders import Tenant
 from tests.conftest import OPERATOR
@@ -25,18 +28,25 @@ class FakeProvider:
         self.discovery = discovery
         self.asked: list[str] = []
 
-    async def get(self, url: str) -> Fetched:
-        self.asked.append(url)
+    async def get(self, address: str) -> OutboundAnswer:
+        self.asked.append(address)
         pages = {PROVIDER.discovery_url: self.discovery, f"{ISSUER}/keys": KEYS}
-        if url not in pages:
-            raise Unreachable(f"There is nothing at {url}.")
-        return Fetched(200, pages[url])
+        if address not in pages:
+            raise AddressSilent
+        return answer(200, pages[address])
 
-    async def post(self, url: str, fields: Mapping[str, str], *, basic: tuple[str, str]) -> Fetched:
-        assert url == f"{ISSUER}/token"
+    async def post_form(
+        self, address: str, fields: Mapping[str, str], *, authorization: str | None = None
+    ) -> OutboundAnswer:
+        assert address == f"{ISSUER}/token"
         assert fields["grant_type"] == "authorization_code"
-        self.asked.append(url)
-        return Fetched(400, {"error": "invalid_grant"}) if basic == self.client else Fetched(401, {})
+        self.asked.append(address)
+        known = authorization == basic_authorization(*self.client)
+        return answer(400, {"error": "invalid_grant"}) if known else OutboundAnswer(401, b"<html>No.</html>")
+
+
+def answer(status: int, document: Mapping[str, object]) -> OutboundAnswer:
+    return OutboundAnswer(status, json.dumps(document).encode())
 
 
 async def configure(services: Services, tenant: Tenant, provider: CustomerProvider = PROVIDER) -> None:
@@ -89,7 +99,7 @@ async def test_a_provider_that_cannot_be_reached_is_told_in_a_sentence(services:
     tried = await try_customer_provider(
         services, bku.institution_id, FakeProvider(client=("consentry", "right")), actor=OPERATOR
     )
-    assert [(f.subject, f.sentence) for f in tried.findings] == [("Connection", f"There is nothing at {elsewhere}.")]
+    assert [(f.subject, f.sentence) for f in tried.findings] == [("Connection", AddressSilent.sentence)]
 
 
 async def test_without_a_provider_there_is_nothing_to_try(services: Services, bku: Tenant) -> None:

@@ -160,7 +160,7 @@ async def exchange(
             "redirect_uri": client.redirect_uri,
             "code_verifier": attempt.code_verifier,
         },
-        authorization=_basic(client),
+        authorization=basic_authorization(client.client_id, client.client_secret),
     )
     if answer.status in (401, 403):
         raise ProviderUnusable("The provider refuses this client id and secret; check them.")
@@ -208,7 +208,7 @@ def _identity(claims: Mapping[str, object]) -> Identity:
     )
 
 
-def _basic(client: OpenIdClient) -> str:
+def basic_authorization(client_id: str, client_secret: str) -> str:
     """Write client authentication (RFC 6749, section 2.3.1): both halves form-encoded before they are joined."""
-    pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
+    pair = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"
     return f"Basic {base64.b64encode(pair.encode()).decode()}"

@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import msgspec
+
+from consentry.connectors.openid import basic_authorization
+from consentry.connectors.outbound import OutboundAnswer
 from consentry.domain.actor import Actor
 from consentry.domain.customer_provider import ConfiguredProvider, Endpoints
 from consentry.domain.provider_check import (
@@ -15,7 +19,7 @@ from consentry.domain.provider_check import (
     look_at_refused_code,
     passed,
 )
-from consentry.domain.refusal import NoCustomerProvider
+from consentry.domain.refusal import AddressRefused, AddressSilent, NoCustomerProvider
 from consentry.store import audit, customer_providers
 from consentry.usecases.configuration.customer_provider import purpose_of
 from consentry.usecases.services import Services
@@ -23,26 +27,19 @@ from consentry.usecases.services import Services
 _NO_CODE: Final = "consentry-connection-test"
 
 
-class Unreachable(Exception):
-    """An address could not be asked; the message is a sentence that tells why, fit for an admin to read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """An answer: its status, and the JSON object it bore, empty if it bore none."""
-
-    status: int
-    document: Mapping[str, object]
-
-
 class Outside(Protocol):
-    """Asks addresses that an institution named, within the bounds of R99."""
+    """Asks addresses that an institution named, within the bounds of R99, as `connectors.outbound.Outbound` does.
 
-    async def get(self, url: str) -> Fetched:
-        """Fetch a JSON object. Raises: Unreachable."""
+    Both methods raise AddressRefused and AddressSilent.
+    """
 
-    async def post(self, url: str, fields: Mapping[str, str], *, basic: tuple[str, str]) -> Fetched:
-        """Post a form with HTTP Basic credentials and read a JSON object. Raises: Unreachable."""
+    async def get(self, address: str) -> OutboundAnswer:
+        """Fetch an address."""
+
+    async def post_form(
+        self, address: str, fields: Mapping[str, str], *, authorization: str | None = None
+    ) -> OutboundAnswer:
+        """Post a form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +89,31 @@ async def _ask(outside: Outside, configured: ConfiguredProvider, secret: str) ->
     try:
         if provider.discovery_url is not None:
             answer = await outside.get(provider.discovery_url)
-            if answer.status != 200 or not answer.document:
+            document = _object(answer)
+            if answer.status != 200 or not document:
                 return [failed("Discovery", f"The discovery URL answers {answer.status} and no document; check it.")]
             findings.append(fine("Discovery", "The provider was reached, and gave its document."))
-            more, endpoints = look_at_discovery(answer.document, provider)
+            more, endpoints = look_at_discovery(document, provider)
             findings += more
         # The secret is not shown to whoever may be another than the provider that was configured.
         if endpoints is None or not passed(findings):
             return findings
-        keys = await outside.get(endpoints.jwks_uri)
-        findings.append(look_at_keys(keys.document))
-        refused = await outside.post(
+        findings.append(look_at_keys(_object(await outside.get(endpoints.jwks_uri))))
+        refused = await outside.post_form(
             endpoints.token_endpoint,
             {"grant_type": "authorization_code", "code": _NO_CODE, "redirect_uri": "https://localhost/"},
-            basic=(provider.client_id, secret),
+            authorization=basic_authorization(provider.client_id, secret),
         )
-        findings.append(look_at_refused_code(refused.status, refused.document.get("error")))
-    except Unreachable as error:
-        findings.append(failed("Connection", str(error)))
+        findings.append(look_at_refused_code(refused.status, _object(refused).get("error")))
+    except (AddressRefused, AddressSilent) as refusal:
+        findings.append(failed("Connection", refusal.description))
     return findings
+
+
+def _object(answer: OutboundAnswer) -> Mapping[str, object]:
+    """Give the JSON object of an answer, an empty one where it bears something else."""
+    try:
+        document = msgspec.json.decode(answer.body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+    return document if isinstance(document, dict) else {}
