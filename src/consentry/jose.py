@@ -153,6 +153,14 @@ class InvalidStatement(Exception):
     """A text is no signed statement of the expected kind under a known key; the message says what is wrong."""
 
 
+class UnknownStatementKey(InvalidStatement):
+    """It names a key that is not among the known ones, so that nothing can be said of its signature."""
+
+
+class BrokenSignature(InvalidStatement):
+    """It names a known key, and that key did not sign it as it is."""
+
+
 def new_statement_key() -> tuple[str, bytes, str]:
     """Make an Ed25519 key: its id (the JWK thumbprint, RFC 7638), the secret JWK, the public JWK."""
     from joserfc.jwk import OKPKey
@@ -174,27 +182,34 @@ def sign_statement(payload: bytes, *, kind: str, kid: str, key: bytes) -> str:
     )
 
 
-def read_statement(text: str, *, kind: str, public_keys: Mapping[str, str]) -> bytes:
+def read_statement(text: str, *, kind: str, public_keys: Mapping[str, str], longest: int = _LONGEST_STATEMENT) -> bytes:
     """Give the payload of a statement that one of these keys (public JWKs by id) signed.
 
+    `longest` is how many characters it may have. Its three parts must be written as RFC 7515 writes them, no bit else.
+
     Raises:
-        InvalidStatement: it is malformed, of another kind, or not signed by one of them.
+        UnknownStatementKey, BrokenSignature: it is not signed by one of them.
+        InvalidStatement: it is malformed or of another kind.
     """
     from joserfc import jws
-    from joserfc.errors import JoseError
+    from joserfc.errors import BadSignatureError, JoseError
     from joserfc.jwk import OKPKey
 
-    if len(text) > _LONGEST_STATEMENT:
+    if len(text) > longest:
         raise InvalidStatement("it is too long")
     try:
+        if any(_encode(_decode(part)) != part for part in text.encode().split(b".")):
+            raise InvalidStatement("it is not written as signed statements are")
         header = jws.extract_compact(text.encode()).protected
         if header.get("typ") != kind or header.get("alg") != _STATEMENT_ALGORITHM:
             raise InvalidStatement("it is of another kind")
         public_key = public_keys.get(str(header.get("kid")))
         if public_key is None:
-            raise InvalidStatement("its key is not known")
+            raise UnknownStatementKey("its key is not known")
         key = OKPKey.import_key(msgspec.json.decode(public_key))
         return jws.deserialize_compact(text, key, algorithms=[_STATEMENT_ALGORITHM]).payload
+    except BadSignatureError as error:
+        raise BrokenSignature("its signature does not hold") from error
     except (JoseError, ValueError, TypeError) as error:
         raise InvalidStatement("its signature does not hold") from error
 
@@ -209,7 +224,7 @@ def read_public_keys(text: str) -> dict[str, str]:
         found = msgspec.json.decode(text)
         return {str(key["kid"]): msgspec.json.encode(key).decode() for key in found.get("keys", [found])}
     except (msgspec.DecodeError, AttributeError, KeyError, TypeError):
-        raise InvalidStatement("it is no public key in JSON, as consentry audit public-key writes it") from None
+        raise InvalidStatement("it is no public key in JSON, as the commands named public-key write it") from None
 
 
 def _encode(data: bytes) -> bytes:

@@ -19,7 +19,7 @@ Settings are read from environment variables, CONSENTRY_...; docs/guides/operate
 CONSENTRY_DATABASE_URL a private PostgreSQL runs in the data folder, CONSENTRY_DATA_DIR.
 """
 _EPILOGUE: Final = """Exit codes: 0 done; 1 refused or failed, standard error says why; 2 the command line is wrong; \
-3 problems were found (doctor, audit verify); 4 temporarily unavailable, try again.
+3 problems were found (doctor, audit verify, receipt verify); 4 temporarily unavailable, try again.
 """
 _COMMANDS: Final = {
     "serve": ("serve:serve", "Answer requests until SIGTERM."),
@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "institution": ("institution:institution_app", "Institutions: whose customers decide."),
     "credentials": ("credentials:credentials_app", "With what an institution's servers ask for tokens."),
     "consents": ("consents:consents_app", "What a customer lets which app receive."),
+    "receipt": ("receipt:receipt_app", "Customers' receipts: verify one offline, and the keys that sign them."),
     "audit": ("audit:audit_app", "The sealed trail: verify it, export it."),
     "keys": ("keys:keys_app", "The installation's own keys: show, rotate, retire them."),
     "import": ("importing:import_app", "Bring in applications, accounts and consents."),

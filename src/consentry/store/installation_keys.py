@@ -68,13 +68,20 @@ async def reseal(connection: Connection, kid: str, sealed: tuple[bytes, str]) ->
     )
 
 
-async def abandon(connection: Connection, encryption_keys: Sequence[str], *, instead: tuple[bytes, str]) -> int:
-    """Retire the keys that are encrypted under some keys and store `instead` in their place; give how many."""
+async def sealed_under(connection: Connection, encryption_keys: Sequence[str]) -> list[str]:
+    """Give the ids of the keys that are encrypted under some keys."""
     rows = await connection.fetch(
+        "select kid from consentry.installation_keys where sealed_under = any ($1) order by kid", encryption_keys
+    )
+    return [row[0] for row in rows]
+
+
+async def abandon(connection: Connection, kid: str, *, instead: tuple[bytes, str]) -> None:
+    """Retire a key and store `instead` in the place of its private half."""
+    await connection.execute(
         """update consentry.installation_keys
            set retired_at = coalesce(retired_at, consentry.now()), sealed_key = $2, sealed_under = $3
-           where sealed_under = any ($1) returning kid""",
-        encryption_keys,
+           where kid = $1""",
+        kid,
         *instead,
     )
-    return len(rows)

@@ -3,9 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from consentry.store import institutions
 from consentry.store.session import Connection
+
+_SEALED: Final = (
+    "consentry.signing_keys",
+    "consentry.installation_keys",
+    "consentry.customer_providers",
+    "consentry.receipt_keys",
+)
+"""The tables of what is stored encrypted; each says in `sealed_under` by which key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +36,10 @@ async def keys_in_use(connection: Connection) -> KeysInUse:
         """select pepper_id, count(*) from consentry.credential_secrets
            where expires_at is null or expires_at > consentry.now() group by pepper_id"""
     )
-    tables = ["consentry.signing_keys"]
     # A backup may be made of a database that is still to be migrated.
-    later = await connection.fetch(
-        "select name from unnest($1::text[]) as name where to_regclass(name) is not null",
-        ["consentry.installation_keys", "consentry.customer_providers"],
+    tables = await connection.fetchval(
+        "select array(select t from unnest($1::text[]) as t where to_regclass(t) is not null)", list(_SEALED)
     )
-    tables.extend(row[0] for row in later)
     sealed = " union all ".join(f"select sealed_under from {table}" for table in tables)
     keys = await connection.fetch(
         f"select sealed_under, count(*) from ({sealed}) as sealed where sealed_under is not null group by sealed_under"

@@ -49,11 +49,30 @@ end $$;
 comment on function consentry.record_disputes is
     'Record disputes of consents that this transaction has locked, each once, with its audit entry and its event.';
 
+-- ---------------------------------------------------------------------------------------------- keys of receipts
+
+create table consentry.receipt_keys (
+    institution_id integer not null references consentry.institutions,
+    kid            text not null,
+    public_key     text not null,
+    sealed_key     bytea not null,
+    sealed_under   text not null,
+    created_at     timestamptz not null default consentry.now(),
+    retired_at     timestamptz,
+    primary key (institution_id, kid)
+);
+create unique index receipt_keys_current on consentry.receipt_keys (institution_id) where retired_at is null;
+comment on table consentry.receipt_keys is
+    'The keys that sign an institution''s receipts; retired ones sign nothing more, and their public halves stay for ever.';
+comment on column consentry.receipt_keys.public_key is 'A JWK (RFC 8037).';
+
+-- ---------------------------------------------------------------------------------------------- the second wall
+
 do $$
 declare
     protected text;
 begin
-    foreach protected in array array['disputes']
+    foreach protected in array array['disputes', 'receipt_keys']
     loop
         execute format('alter table consentry.%I enable row level security', protected);
         execute format(
@@ -64,5 +83,6 @@ begin
 end $$;
 
 grant select, insert on consentry.disputes to consentry_app;
+grant select, insert, update (sealed_key, sealed_under, retired_at) on consentry.receipt_keys to consentry_app;
 revoke execute on function consentry.record_disputes from public;
 grant execute on function consentry.record_disputes to consentry_app;

@@ -1,11 +1,12 @@
 """Encrypt every stored key, and each secret for a provider, under the current key-encryption key."""
 
 from consentry.domain.actor import Actor
-from consentry.store import audit, customer_providers, installation_keys, institutions
+from consentry.store import audit, customer_providers, installation_keys, institutions, receipt_keys
 from consentry.store.customer_providers import SealedSecret
 from consentry.store.session import Connection
 from consentry.usecases.audit.checkpoint_key import purpose_of as purpose_of_installation_key
 from consentry.usecases.configuration.customer_provider import purpose_of as purpose_of_provider
+from consentry.usecases.receipt.keys import purpose_of as purpose_of_receipt_key
 from consentry.usecases.services import Services
 from consentry.usecases.token.signing_keys import purpose_of as purpose_of_signing_key
 
@@ -42,6 +43,7 @@ async def _reseal_institution(services: Services, institution_id: int, *, actor:
     keyring = services.keyring
     async with services.session.begin(institution_id) as connection:
         resealed = await _reseal_signing_keys(services, connection, institution_id)
+        resealed += await _reseal_receipt_keys(services, connection, institution_id)
         resealed += await _reseal_provider(services, connection)
         if resealed:
             await audit.record(
@@ -62,6 +64,16 @@ async def _reseal_signing_keys(services: Services, connection: Connection, insti
         plain = keyring.open(sealed_key, key_id=sealed_under, purpose=purpose_of_signing_key(kid))
         sealed = keyring.seal(plain, purpose=purpose_of_signing_key(kid))
         await institutions.reseal_signing_key(connection, institution_id, kid, sealed=sealed)
+    return len(found)
+
+
+async def _reseal_receipt_keys(services: Services, connection: Connection, institution_id: int) -> int:
+    keyring = services.keyring
+    found = await receipt_keys.sealed_under_others(connection, institution_id, keyring.current_encryption_key)
+    for key in found:
+        purpose = purpose_of_receipt_key(key.kid)
+        plain = keyring.open(key.sealed_key, key_id=key.sealed_under, purpose=purpose)
+        await receipt_keys.reseal(connection, institution_id, key.kid, keyring.seal(plain, purpose=purpose))
     return len(found)
 
 

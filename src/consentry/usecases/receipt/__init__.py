@@ -1,0 +1,1 @@
+"""Receipts: made and signed for a customer, verified by anybody."""
