@@ -26,6 +26,7 @@ from consentry.web.metrics import RequestMetrics
 from consentry.web.observation import Observation
 from consentry.web.openapi import page as api_reference
 from consentry.web.pages import build_pages
+from consentry.web.receipts import published_keys
 from consentry.web.safety.admission import Admission
 from consentry.web.safety.limits import LIMITS_FILE, SharedLimits
 
@@ -96,7 +97,11 @@ def build_app(services: Services, settings: Settings, *, shared_folder: Path) ->
     consent_api = ConsentApi(Operations(services, admission), admission, observation, settings)
     serves_api = "api" in settings.surfaces
     pages = build_pages(
-        [*operator_pages.routes(services.session, metrics), *(api_reference.routes() if serves_api else [])]
+        [
+            *operator_pages.routes(services.session, metrics),
+            *(api_reference.routes() if serves_api else []),
+            *(published_keys.routes(services.session) if settings.surfaces & {"api", "embed"} else []),
+        ]
     )
     front = Front(pages, admission, observation, trusted_proxies=settings.trusted_proxies)
     return App(consent_api, front, observation, metrics, serves_api=serves_api)

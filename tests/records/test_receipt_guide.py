@@ -29,7 +29,7 @@ async def test_the_example_verifies_a_receipt_with_an_ordinary_library(
     await add_customer(services.session, bku, "anna")
     await add_consent(services.session, bku, "anna", "budget", "_budget")
     made = await make_receipt(services, ReceiptOrder(bku.institution_id, "_budget", OPERATOR, Wording("en", "-")))
-    keys = await receipt_public_keys(services.session, services.keyring, institution="bku")
+    keys = await receipt_public_keys(services.session, institution="bku")
     document = {"keys": [msgspec.Raw(key.encode()) for key in keys.values()]}
     (tmp_path / "bku-receipt-keys.json").write_bytes(msgspec.json.encode(document))
     receipt = tmp_path / "receipt.json"

@@ -47,7 +47,7 @@ def order(subject: Subject, consent_id: str = "_budget", *, request_id: str = "r
 
 
 async def keys_of(services: Services, tenant: Tenant) -> dict[str, str]:
-    return await receipt_public_keys(services.session, services.keyring, institution=tenant.public_id)
+    return await receipt_public_keys(services.session, institution=tenant.public_id)
 
 
 def fault(file: bytes, keys: dict[str, str]) -> ReceiptFault:
@@ -134,7 +134,7 @@ async def test_each_institution_signs_with_its_own_key(
     assert fault(mine.file, await keys_of(services, other)) is ReceiptFault.UNKNOWN_KEY
     assert fault(theirs.file, await keys_of(services, bku)) is ReceiptFault.UNKNOWN_KEY
     with pytest.raises(UnknownInstitution):
-        await receipt_public_keys(services.session, services.keyring, institution="nobody")
+        await receipt_public_keys(services.session, institution="nobody")
 
 
 async def test_of_many_first_receipts_at_once_one_makes_the_key(services: Services, bku: Tenant, anna: Subject) -> None:

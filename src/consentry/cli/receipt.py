@@ -59,8 +59,7 @@ async def public_key(*, institution: InstitutionId) -> None:
     Example: `consentry receipt public-key --institution bku > bku-receipt-keys.json`
     """
     async with open_installation(Settings.read()) as installation:
-        services = installation.services
-        keys = await receipt_public_keys(services.session, services.keyring, institution=institution)
+        keys = await receipt_public_keys(installation.services.session, institution=institution)
     write_document({"keys": [msgspec.Raw(found.encode()) for found in keys.values()]})
 
 

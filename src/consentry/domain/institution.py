@@ -37,13 +37,18 @@ class Institution:
     created_at: datetime
 
 
+def is_public_id(text: str) -> bool:
+    """Tell whether an institution can have this public id."""
+    return _PUBLIC_ID.fullmatch(text) is not None
+
+
 def check_new_institution(public_id: str, name: str) -> None:
     """Check what names a new institution.
 
     Raises:
         InvalidInstitution: the id or the name is malformed.
     """
-    if not _PUBLIC_ID.fullmatch(public_id) or not 1 <= len(name) <= 200 or not name.isprintable():
+    if not is_public_id(public_id) or not 1 <= len(name) <= 200 or not name.isprintable():
         raise InvalidInstitution
 
 

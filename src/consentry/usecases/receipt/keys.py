@@ -5,6 +5,7 @@ from typing import Final
 
 from consentry import jose
 from consentry.domain.actor import Actor
+from consentry.domain.institution import is_public_id
 from consentry.domain.receipt import Receipt
 from consentry.domain.refusal import UnknownInstitution
 from consentry.keyring import Keyring
@@ -67,23 +68,21 @@ async def rotate_receipt_key(services: Services, institution_id: int, *, actor: 
     return kid
 
 
-async def receipt_public_keys(session: Session, keyring: Keyring, *, institution: str) -> dict[str, str]:
-    """Give the public keys, JWKs by id, of an institution's receipts (its public id); the first is made if need be.
+async def receipt_public_keys(session: Session, *, institution: str) -> dict[str, str]:
+    """Give the public keys, JWKs by id, that ever signed receipts of an institution (its public id); maybe none yet.
 
     Raises:
         UnknownInstitution: there is none with this id.
         TemporarilyUnavailable: the store can't be reached.
     """
+    if not is_public_id(institution):
+        raise UnknownInstitution
     async with session.connection() as connection:
         institution_id = await institutions.id_of(connection, institution)
     if institution_id is None:
         raise UnknownInstitution
     async with session.begin(institution_id) as connection:
-        found = await receipt_keys.public_keys(connection, institution_id)
-        if not found:
-            await _add(connection, keyring, institution_id)
-            found = await receipt_keys.public_keys(connection, institution_id)
-    return found
+        return await receipt_keys.public_keys(connection, institution_id)
 
 
 def purpose_of(kid: str) -> str:

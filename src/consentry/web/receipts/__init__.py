@@ -1,0 +1,1 @@
+"""Receipts as files: composed in the customer's language, drawn as PDF, signed as JSON; and the published keys."""
