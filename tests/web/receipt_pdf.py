@@ -53,6 +53,15 @@ class Pdf:
         """Give all passages that are read aloud, in their order."""
         return [passage for page in self.pages for passage in page if passage.tag != "Artifact"]
 
+    @property
+    def attachments(self) -> dict[str, bytes]:
+        """Give the files that go with it, by name."""
+        return {
+            name.decode(): self._stream(int(number))
+            for body in self.objects.values()
+            for number, name in re.findall(rb"/EF <</F (\d+) 0 R>>\n/F \(([^)]*)\)", body)
+        }
+
     def _fonts(self, page: bytes) -> dict[bytes, dict[int, str]]:
         (resources,) = re.findall(rb"/Resources (\d+) 0 R", page)
         fonts = dict(re.findall(rb"/(F\d+) (\d+) 0 R", self.objects[int(resources)]))

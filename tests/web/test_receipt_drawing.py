@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from consentry.web.receipts.drawing import draw
 from consentry.web.receipts.fonts import drawable
-from consentry.web.receipts.sheet import Row, Section, Sheet
+from consentry.web.receipts.sheet import Attachment, Row, Section, Sheet
 from tests.web.receipt_pdf import Pdf
 
 SHEET = Sheet(
@@ -36,6 +36,7 @@ SHEET = Sheet(
     page_of="{page} de {pages}",
     made_at=datetime(2026, 3, 1, 12, tzinfo=UTC),
     producer="consentry",
+    attachment=Attachment("receipt.json", b'{"receipt": 1}'),
 )
 
 
@@ -68,13 +69,17 @@ def test_it_says_its_language_and_its_title_and_that_it_is_tagged() -> None:
 
 def test_it_holds_nothing_that_acts_and_leads_nowhere() -> None:
     content = draw(SHEET)
-    for word in (b"/JavaScript", b"/JS", b"/URI", b"/Launch", b"/EmbeddedFile", b"/AcroForm", b"/SubmitForm", b"http"):
+    for word in (b"/JavaScript", b"/JS", b"/URI", b"/Launch", b"/AcroForm", b"/SubmitForm", b"http"):
         assert word not in content
 
 
 def test_the_same_receipt_is_the_same_file() -> None:
     assert draw(SHEET) == draw(SHEET)
     assert len(draw(SHEET)) < 40_000
+
+
+def test_the_signed_receipt_goes_with_it() -> None:
+    assert Pdf(draw(SHEET)).attachments == {"receipt.json": b'{"receipt": 1}'}
 
 
 def test_a_long_one_goes_over_pages_and_each_is_numbered() -> None:

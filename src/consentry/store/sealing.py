@@ -150,6 +150,24 @@ async def sealed_entries(connection: Connection, institution_id: int, *, least: 
         yield SealedEntry(entry=AuditEntry(*tuple(row)[2:]), sequence=row[0], hash=row[1])
 
 
+async def entries_about(
+    connection: Connection, institution_id: int, *, kind: str, subject_ids: Sequence[str]
+) -> list[SealedEntry]:
+    """Give the entries about some subjects of one kind, in the order of time; those not sealed yet have no number."""
+    columns = ", ".join(f"e.{column}" for column in _ENTRY.split(", "))
+    rows = await connection.fetch(
+        f"""select s.sequence, s.hash, {columns}
+            from consentry.audit_entries e
+            left join consentry.audit_seals s on s.institution_id = e.institution_id and s.entry_id = e.entry_id
+            where e.institution_id = $1 and e.subject_kind = $2 and e.subject_id = any ($3)
+            order by e.entry_id""",
+        institution_id,
+        kind,
+        subject_ids,
+    )
+    return [SealedEntry(entry=AuditEntry(*tuple(row)[2:]), sequence=row[0], hash=row[1]) for row in rows]
+
+
 async def add_checkpoint(connection: Connection, institution_id: int, checkpoint: Checkpoint) -> None:
     """Keep a copy of a checkpoint that has left the machine."""
     await connection.execute(

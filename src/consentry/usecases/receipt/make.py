@@ -9,10 +9,10 @@ from consentry.domain.actor import Actor
 from consentry.domain.receipt import Receipt, ReceiptFacts, Wording, receipt_of
 from consentry.domain.refusal import UnknownConsent
 from consentry.store import audit, consents, receipts
-from consentry.store.consents import Subject
+from consentry.store.consents import CustomersConsent, Subject
 from consentry.store.session import Connection
 from consentry.usecases.consent.get import get_consent
-from consentry.usecases.receipt.keys import open_receipt_key
+from consentry.usecases.receipt.keys import ReceiptKey, open_receipt_key
 from consentry.usecases.services import Services
 
 
@@ -38,6 +38,11 @@ class SignedReceipt:
     jws: str
 
     @property
+    def digest(self) -> str:
+        """Give the SHA-256 of what was signed, in hexadecimal, as it stands in the audit."""
+        return hashlib.sha256(self.receipt.to_json()).hexdigest()
+
+    @property
     def file(self) -> bytes:
         """Give the file to hand out: the receipt for people and programs, and the signature over the same bytes."""
         return write_receipt_file(self.receipt.to_json(), self.jws)
@@ -55,27 +60,38 @@ async def make_receipt(services: Services, order: ReceiptOrder) -> SignedReceipt
     if order.subject is not None:
         await get_consent(services.reader, order.subject, consent_id=order.consent_id)
     async with services.session.begin(order.institution_id) as connection:
-        return await sign_receipt(services, connection, order)
+        found = await consents.by_id(connection, order.institution_id, order.consent_id)
+        if found is None or (order.subject is not None and found.customer_id != order.subject.customer_id):
+            raise UnknownConsent
+        key = await open_receipt_key(connection, services.keyring, order.institution_id)
+        signed = await sign_receipt(connection, order.institution_id, found, key=key, wording=order.wording)
+        await audit.record(
+            connection,
+            order.institution_id,
+            action="receipt.made",
+            actor=order.actor,
+            subject=("consent", order.consent_id),
+            after={
+                "receipt_id": signed.receipt.receipt_id,
+                "version": signed.receipt.version,
+                "language": order.wording.language,
+                "kid": key.kid,
+                "sha256": signed.digest,
+            },
+        )
+    return signed
 
 
-async def sign_receipt(services: Services, connection: Connection, order: ReceiptOrder) -> SignedReceipt:
-    """Make a receipt in the caller's transaction, for whom the caller has found entitled to it.
-
-    Raises:
-        UnknownConsent, KeyringError: as `make_receipt` does.
-    """
-    found = await consents.by_id(connection, order.institution_id, order.consent_id)
-    if found is None or (order.subject is not None and found.customer_id != order.subject.customer_id):
-        raise UnknownConsent
+async def sign_receipt(
+    connection: Connection, institution_id: int, found: CustomersConsent, *, key: ReceiptKey, wording: Wording
+) -> SignedReceipt:
+    """Make and sign the receipt of a consent that the transaction has read; the caller records it."""
+    consent = found.consent
     facts = await receipts.facts(
-        connection,
-        order.institution_id,
-        consent_id=order.consent_id,
-        application_id=found.consent.application_id,
+        connection, institution_id, consent_id=consent.consent_id, application_id=consent.application_id
     )
-    key = await open_receipt_key(connection, services.keyring, order.institution_id)
     receipt = receipt_of(
-        found.consent,
+        consent,
         found.accounts,
         ReceiptFacts(
             receipt_id=facts.receipt_id,
@@ -85,25 +101,10 @@ async def sign_receipt(services: Services, connection: Connection, order: Receip
             customer_id=found.customer_id,
             purpose=facts.purpose,
             disputed_at=facts.disputed_at,
-            wording=order.wording,
+            wording=wording,
         ),
     )
-    signed = SignedReceipt(receipt=receipt, jws=key.sign(receipt))
-    await audit.record(
-        connection,
-        order.institution_id,
-        action="receipt.made",
-        actor=order.actor,
-        subject=("consent", order.consent_id),
-        after={
-            "receipt_id": receipt.receipt_id,
-            "version": receipt.version,
-            "language": receipt.wording.language,
-            "kid": key.kid,
-            "sha256": hashlib.sha256(receipt.to_json()).hexdigest(),
-        },
-    )
-    return signed
+    return SignedReceipt(receipt=receipt, jws=key.sign(receipt))
 
 
 class ReceiptFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

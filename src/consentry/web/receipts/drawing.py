@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from fpdf import FPDF
 
 _FAMILY: Final = "NotoSans"
-_MARGIN: Final = 20.0
-_BOTTOM: Final = 24.0
+_MARGIN: Final = 19.0
+_BOTTOM: Final = 21.0
 _LABELS: Final = 46.0
+_PADDING: Final = 1.5
 _INK: Final = (27, 31, 38)
 _QUIET: Final = (87, 94, 105)
 _LINE: Final = (214, 219, 226)
@@ -47,6 +48,13 @@ def _document(sheet: Sheet) -> "FPDF":
     page.set_producer(sheet.producer)
     page.set_lang(sheet.lang)
     page.set_creation_date(sheet.made_at)
+    page.embed_file(
+        bytes=sheet.attachment.content,
+        basename=sheet.attachment.name,
+        mime_type="application/json",
+        modification_date=sheet.made_at,
+        compress=True,
+    )
     page.viewer_preferences = ViewerPreferences(display_doc_title=True)
     page.set_margins(_MARGIN, _MARGIN)
     page.c_margin = 0
@@ -92,9 +100,9 @@ class _Drawing:
 
     def _section(self, section: Section) -> None:
         self._make_room(24)
-        self._page.y += 4
-        self._text("/H2", section.heading, size=13, style="B")
-        self._page.y += 1.5
+        self._page.y += 3.5
+        self._text("/H2", section.heading, size=12.5, style="B")
+        self._page.y += 1.2
         for row in section.rows:
             self._row(row)
 
@@ -102,18 +110,18 @@ class _Drawing:
         page = self._page
         width = page.epw - _LABELS
         label = self._lines(row.label, _LABELS - 4, size=9.5)
-        texts = [self._lines(text, width, size=10.5) for text in row.lines]
-        detail = [self._lines(row.detail, width, size=9)] if row.detail else []
-        height = max(len(label) * 5.4, sum(map(len, texts)) * 5.4 + sum(map(len, detail)) * 4.6) + 4
+        texts = [self._lines(text, width, size=10) for text in row.lines]
+        detail = [self._lines(row.detail, width, size=8.5)] if row.detail else []
+        height = max(len(label) * 5.1, sum(map(len, texts)) * 5.1 + sum(map(len, detail)) * 4.4) + 2 * _PADDING
         self._make_room(min(height, page.eph - _BOTTOM))
         self._rule()
-        top = page.y = page.y + 2
+        top = page.y = page.y + _PADDING
         with self._tagged("/P"):
-            self._write(label, x=page.l_margin, height=5.4, size=9.5, colour=_QUIET)
+            self._write(label, x=page.l_margin, height=5.1, size=9.5, colour=_QUIET)
         bottom, page.y = page.y, top
-        self._paragraphs(texts, height=5.4, size=10.5, colour=_INK)
-        self._paragraphs(detail, height=4.6, size=9, colour=_QUIET)
-        page.set_xy(page.l_margin, max(bottom, page.y) + 2)
+        self._paragraphs(texts, height=5.1, size=10, colour=_INK)
+        self._paragraphs(detail, height=4.4, size=8.5, colour=_QUIET)
+        page.set_xy(page.l_margin, max(bottom, page.y) + _PADDING)
 
     def _paragraphs(
         self, texts: Sequence[Sequence[str]], *, height: float, size: float, colour: tuple[int, int, int]
@@ -127,9 +135,9 @@ class _Drawing:
     def _notes(self) -> None:
         self._make_room(20)
         self._rule()
-        self._page.y += 5
+        self._page.y += 4
         for note in self._sheet.notes:
-            self._text("/P", note, size=9, colour=_QUIET, spacing=1.5)
+            self._text("/P", note, size=8.5, colour=_QUIET, spacing=1.45)
             self._page.y += 1.5
 
     def _footers(self) -> None:

@@ -22,6 +22,14 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with the page."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Sheet:
     """A whole receipt: `lang` is a language tag (RFC 5646), `is_live` whether the consent lives.
 
@@ -41,3 +49,4 @@ class Sheet:
     page_of: str
     made_at: datetime
     producer: str
+    attachment: Attachment
