@@ -46,10 +46,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How many days events, and the audit with failed sign-ins, are kept; what is older is dropped by months."""
+    """How many days events, the audit with failed sign-ins, and consents that have ended are kept.
+
+    Of events and audit, what is older is dropped by months.
+    """
 
     event_days: int
     audit_days: int
+    consent_days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,7 @@ class Settings:
             retention=Retention(
                 event_days=reader.integer("KEEP_EVENTS_DAYS", 90, least=30, most=36_500),
                 audit_days=reader.integer("KEEP_AUDIT_DAYS", 3 * 366, least=366, most=36_500),
+                consent_days=reader.integer("KEEP_CONSENTS_DAYS", 3 * 366, least=366, most=36_500),
             ),
         )
         reader.refuse_unknown()

@@ -43,6 +43,7 @@ def test_defaults_that_are_numbers_are_those_of_the_program() -> None:
         "IN_FLIGHT": settings.limits.in_flight,
         "KEEP_EVENTS_DAYS": settings.retention.event_days,
         "KEEP_AUDIT_DAYS": settings.retention.audit_days,
+        "KEEP_CONSENTS_DAYS": settings.retention.consent_days,
     }
     told = {name.removeprefix("CONSENTRY_"): text for name, text in documented().items() if text.isdigit()}
     assert {name: int(text) for name, text in told.items()} == actual

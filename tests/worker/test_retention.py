@@ -8,7 +8,7 @@ from consentry.store import partitions
 from consentry.usecases.retention.drop_expired import drop_expired
 from tests.worker.trail import Trail
 
-YEARS = Retention(event_days=90, audit_days=366)
+YEARS = Retention(event_days=90, audit_days=366, consent_days=366)
 OLD = "20200101"
 BEGIN, END = "2020-01-01 00:00+00", "2020-02-01 00:00+00"
 
@@ -103,7 +103,7 @@ async def test_nothing_goes_under_legal_hold_or_before_it_is_sealed(
 
 async def test_less_than_the_least_time_is_refused_by_the_database_itself(trail: Trail) -> None:
     with pytest.raises(asyncpg.InvalidParameterValueError):
-        await drop_expired(trail.services.session, Retention(event_days=29, audit_days=366))
+        await drop_expired(trail.services.session, Retention(event_days=29, audit_days=366, consent_days=366))
 
 
 async def test_partitions_are_made_ahead_by_the_applications_role(

@@ -20,7 +20,15 @@ from consentry.domain.institution import InstitutionStatus
 SECRETS_ENDED: Final = "credentials.secrets_ended"
 RESTORED: Final = "installation.restored"
 _NO_DECISIONS: Final = frozenset(
-    {RESTORED, "consents.listed", "consents.exported", "receipt.made", "receipt_key.rotated", "evidence.made"}
+    {
+        RESTORED,
+        "consents.listed",
+        "consents.exported",
+        "receipt.made",
+        "receipt_key.rotated",
+        "evidence.made",
+        "consents.forgotten",
+    }
 )
 _ENDS_SECRETS: Final = frozenset({"credentials.rotated", "credentials.leaked", SECRETS_ENDED})
 

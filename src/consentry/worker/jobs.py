@@ -16,6 +16,7 @@ from consentry.usecases.audit.seal_waiting import seal_waiting
 from consentry.usecases.counting.count_consents import count_consents
 from consentry.usecases.counting.count_visits import count_visits
 from consentry.usecases.retention.drop_expired import drop_expired
+from consentry.usecases.retention.forget_ended import forget_ended
 from consentry.worker.loops import Job
 
 SEAL_EVERY: Final = 1.0
@@ -57,6 +58,9 @@ def jobs_of(session: Session, keyring: Keyring, *, retention: Retention, publish
         dropped = await drop_expired(session, retention)
         if dropped:
             log.info("dropped what need not be kept", partitions=dropped)
+        forgotten = await forget_ended(session, retention)
+        if forgotten:
+            log.info("deleted consents that ended long ago", consents=forgotten)
 
     return [
         Job("seal", SEAL_EVERY, seal),

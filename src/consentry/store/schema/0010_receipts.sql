@@ -1,4 +1,4 @@
--- What proves to a customer what was decided: disputes, and the keys that sign receipts.
+-- What proves to a customer what was decided: disputes, and the keys that sign receipts. And how long it is kept.
 
 -- ---------------------------------------------------------------------------------------------- disputes
 
@@ -66,6 +66,44 @@ comment on table consentry.receipt_keys is
     'The keys that sign an institution''s receipts; retired ones sign nothing more, and their public halves stay for ever.';
 comment on column consentry.receipt_keys.public_key is 'A JWK (RFC 8037).';
 
+-- ---------------------------------------------------------------------------------------------- retention
+
+create index consents_by_end on consentry.consents
+    (institution_id, least(coalesce(revoked_at, 'infinity'), coalesce(expires_at, 'infinity')))
+    where (revoked_at is not null or expires_at is not null) and not read_only;
+
+-- The application's role can't delete consents or their history; this does, and only what ended long ago.
+create function consentry.forget_ended_consents(institution integer, keep interval, most integer)
+    returns table (consents integer, changes integer)
+    language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+    as $$
+declare
+    old text[];
+begin
+    if keep < '1 year' then
+        raise exception 'retention is shorter than the product allows' using errcode = '22023';
+    end if;
+    if not institution = any (coalesce(nullif(current_setting('consentry.institutions', true), ''), '{}')::integer[]) then
+        raise exception 'the transaction does not see this institution' using errcode = '42501';
+    end if;
+    select array_agg(found.consent_id) into old
+    from (
+        select c.consent_id from consentry.consents c
+        where c.institution_id = institution and not c.read_only and (c.revoked_at is not null or c.expires_at is not null)
+          and least(coalesce(c.revoked_at, 'infinity'), coalesce(c.expires_at, 'infinity')) < consentry.now() - keep
+          and not exists (select from consentry.institutions i where i.institution_id = institution and i.legal_hold)
+        limit most
+        for update of c skip locked) as found;
+    delete from consentry.consent_changes h where h.institution_id = institution and h.consent_id = any (old);
+    get diagnostics changes = row_count;
+    delete from consentry.import_differences d where d.institution_id = institution and d.consent_id = any (old);
+    delete from consentry.consents c where c.institution_id = institution and c.consent_id = any (old);
+    get diagnostics consents = row_count;
+    return next;
+end $$;
+comment on function consentry.forget_ended_consents(integer, interval, integer) is
+    'Delete some consents that ended longer ago than they are kept, with history and dispute; none under legal hold.';
+
 -- ---------------------------------------------------------------------------------------------- the second wall
 
 do $$
@@ -84,5 +122,5 @@ end $$;
 
 grant select, insert on consentry.disputes to consentry_app;
 grant select, insert, update (sealed_key, sealed_under, retired_at) on consentry.receipt_keys to consentry_app;
-revoke execute on function consentry.record_disputes from public;
-grant execute on function consentry.record_disputes to consentry_app;
+revoke execute on function consentry.record_disputes, consentry.forget_ended_consents from public;
+grant execute on function consentry.record_disputes, consentry.forget_ended_consents to consentry_app;
