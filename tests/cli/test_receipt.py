@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from zipfile import ZipFile
 
 from consentry.domain.receipt import Wording
 from consentry.usecases.receipt.make import ReceiptOrder, make_receipt
@@ -35,6 +36,16 @@ async def test_a_receipt_is_verified_with_nothing_but_the_published_keys(
     assert (refused.code, refused.document["genuine"], refused.document["fault"]) == (3, False, "tampered")
     assert "not genuine" in run(NOTHING, "receipt", "verify", str(receipt), "--key", str(keys)).out
 
+    exported = tmp_path / "audit.jsonl"
+    exported.write_text(run(database.environment, "audit", "export", "--institution", "bku").out)
+    receipt.write_bytes(made.file)
+    words = ("receipt", "verify", str(receipt), "--key", str(keys), "--audit", str(exported))
+    assert "audit_entry" in run(NOTHING, *words, "--json").document
+    assert "recorded in audit entry" in run(NOTHING, *words).out
+    exported.write_text("")
+    unrecorded = run(NOTHING, *words, "--json")
+    assert (unrecorded.code, unrecorded.document["fault"]) == (3, "not_recorded")
+
     rotated = run(database.environment, "receipt", "rotate-key", "--institution", "bku", "--json").document
     renewed = run(database.environment, "receipt", "public-key", "--institution", "bku").document
     assert [key["kid"] for key in renewed["keys"]][-1] == rotated["kid"]
@@ -66,3 +77,22 @@ def test_an_unknown_institution_has_no_keys(database: Database) -> None:
         ran = run(database.environment, "receipt", *words, "--institution", "nobody")
         assert ran.code == 1
         assert "unknown_institution" in ran.err
+
+
+async def test_evidence_is_written_once_for_its_owner_alone(
+    database: Database, services: Services, bku: Tenant, tmp_path: Path
+) -> None:
+    await add_customer(services.session, bku, "anna")
+    await add_consent(services.session, bku, "anna", "budget", "_budget")
+    output = tmp_path / "anna.zip"
+    words = ("receipt", "evidence", "--institution", "bku", "--reason", "Complaint 47", "--output", str(output))
+    made = run(database.environment, *words, "--customer", "anna", "--json").document
+    assert (made["consents"], made["file"]) == (1, str(output))
+    assert output.stat().st_mode & 0o777 == 0o600
+    with ZipFile(output) as archive:
+        assert "consents/_budget/history.json" in archive.namelist()
+    again = run(database.environment, *words, "--customer", "anna", "--json")
+    assert (again.code, again.refusal) == (1, "file_exists")
+    output.unlink()
+    nobody = run(database.environment, *words, "--customer", "nobody", "--json")
+    assert (nobody.code, nobody.refusal, output.exists()) == (1, "unknown_consent", False)

@@ -2,10 +2,12 @@
 
 import asyncio
 import hashlib
+import io
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zipfile import ZipFile
 
 import msgspec
 import pytest
@@ -17,13 +19,15 @@ from consentry.domain.consent import ConsentStatus
 from consentry.domain.receipt import Receipt, Wording
 from consentry.domain.refusal import InvalidToken, UnknownConsent, UnknownInstitution
 from consentry.store.consents import Subject
+from consentry.usecases.audit.export import export_audit, read_line
 from consentry.usecases.consent.dispute import dispute
+from consentry.usecases.consent.evidence import EvidenceOrder, make_evidence
 from consentry.usecases.consent.share_account import share_account
 from consentry.usecases.keys.replace_lost import replace_lost_keys
 from consentry.usecases.keys.reseal import reseal_keys
 from consentry.usecases.receipt.keys import RECEIPT_KIND, receipt_public_keys, rotate_receipt_key
 from consentry.usecases.receipt.make import ReceiptOrder, SignedReceipt, make_receipt, write_receipt_file
-from consentry.usecases.receipt.verify import NotGenuine, ReceiptFault, verify_receipt
+from consentry.usecases.receipt.verify import NotGenuine, ReceiptFault, find_record, verify_receipt
 from consentry.usecases.services import Services
 from consentry.wiring import open_services
 from tests.builders import ACCOUNTS, Tenant, add_consent, add_customer
@@ -101,6 +105,29 @@ async def test_making_a_receipt_is_in_the_audit_with_its_digest(
     assert after["receipt_id"] == made.receipt.receipt_id
     assert after["sha256"] == hashlib.sha256(made.receipt.to_json()).hexdigest()
     assert list(await keys_of(services, bku)) == [after["kid"]]
+
+
+async def test_a_receipt_is_found_in_an_audit_export_by_its_digest(
+    services: Services, bku: Tenant, other: Tenant, anna: Subject
+) -> None:
+    made = await make_receipt(services, order(anna))
+    gathered = await make_evidence(services, EvidenceOrder(bku.institution_id, "anna", OPERATOR, "x", ENGLISH))
+    with ZipFile(io.BytesIO(gathered.archive)) as archive:
+        within = verify_receipt(archive.read("consents/_budget/receipt.json"), public_keys=await keys_of(services, bku))
+    entries = [read_line(line) async for line in export_audit(services.session, bku.institution_id)]
+    assert find_record(made.receipt, entries).sealed.entry.action == "receipt.made"
+    assert find_record(within, entries).sealed.entry.action == "evidence.made"
+    others = [read_line(line) async for line in export_audit(services.session, other.institution_id)]
+    for receipt, export in (
+        (made.receipt, others),
+        (replace(made.receipt, institution_id="other"), entries),
+        (replace(made.receipt, receipt_id="x"), entries),
+        (replace(made.receipt, version=9), entries),
+        (made.receipt, [replace(each, institution="other") for each in entries]),
+    ):
+        with pytest.raises(NotGenuine) as caught:
+            find_record(receipt, export)
+        assert caught.value.fault is ReceiptFault.NOT_RECORDED
 
 
 async def test_nobody_gets_a_receipt_that_is_not_theirs(

@@ -112,7 +112,7 @@ def verify_exported(
     Example: `consentry audit verify-export bku.jsonl --public-key keys.json --checkpoints witness.jsonl`
     """
     witnesses = _read_all(checkpoints or [], public_keys=_keys_in(public_key))
-    verdicts = verify_export(_exported(file), witnesses=witnesses)
+    verdicts = verify_export(exported_entries(file), witnesses=witnesses)
     return _report(verdicts, witnesses, as_json=as_json)
 
 
@@ -192,7 +192,12 @@ def _keys_in(file: Path) -> dict[str, str]:
             raise InstallationError("no_public_key", f"{file} can't be used: {error}.") from None
 
 
-def _exported(file: Path) -> Iterator[ExportedEntry]:
+def exported_entries(file: Path) -> Iterator[ExportedEntry]:
+    """Read what `consentry audit export` wrote.
+
+    Raises:
+        InstallationError: the file can't be read, or is none.
+    """
     with _readable(file) as text:
         for number, line in enumerate(text, start=1):
             try:

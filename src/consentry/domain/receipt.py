@@ -32,6 +32,10 @@ class Wording:
     digest: str
 
 
+NO_WORDING: Final = Wording(language="", digest="")
+"""Of a receipt that was made without a PDF, so in no words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """A consent at the moment `made_at`; its version and status are those of that moment.

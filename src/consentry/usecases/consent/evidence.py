@@ -92,7 +92,12 @@ async def make_evidence(services: Services, order: EvidenceOrder) -> Evidence:
             action="evidence.made",
             actor=order.actor,
             subject=("customer", order.customer_id),
-            after={"consents": len(gathered.receipts), "reason_text": order.reason, "manifest_sha256": digest},
+            after={
+                "consents": len(gathered.receipts),
+                "reason_text": order.reason,
+                "manifest_sha256": digest,
+                "receipts": {each.receipt.receipt_id: each.digest for each in gathered.receipts.values()},
+            },
         )
     return Evidence(archive=archive, consents=len(gathered.receipts), manifest_sha256=digest)
 

@@ -1,6 +1,7 @@
 """Verify a receipt offline: with nothing but the file and the institution's public keys."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -8,11 +9,21 @@ import msgspec
 
 from consentry import jose
 from consentry.domain.receipt import Receipt
+from consentry.usecases.audit.export import ExportedEntry
 from consentry.usecases.receipt.keys import RECEIPT_KIND
 from consentry.usecases.receipt.make import ReceiptFile, write_receipt_file
 
 LONGEST_FILE: Final = 1024 * 1024
 _LONGEST_JWS: Final = 768 * 1024
+
+
+_RECORDS: Final = frozenset({"receipt.made", "evidence.made"})
+
+
+class _Recorded(msgspec.Struct, frozen=True):
+    receipt_id: str = ""
+    sha256: str = ""
+    receipts: dict[str, str] = {}
 
 
 class ReceiptFault(StrEnum):
@@ -21,6 +32,7 @@ class ReceiptFault(StrEnum):
     MALFORMED = "malformed"
     UNKNOWN_KEY = "unknown_key"
     TAMPERED = "tampered"
+    NOT_RECORDED = "not_recorded"
 
 
 class NotGenuine(Exception):
@@ -64,6 +76,36 @@ def verify_receipt(file: bytes, *, public_keys: Mapping[str, str]) -> Receipt:
         return Receipt.from_json(payload)
     except ValueError:
         raise NotGenuine(ReceiptFault.MALFORMED, "What was signed is no receipt that this version knows.") from None
+
+
+def find_record(receipt: Receipt, exported: Iterable[ExportedEntry]) -> ExportedEntry:
+    """Give the entry of an audit export that records the making of a genuine receipt.
+
+    That the export itself holds is to be verified apart (usecases/audit/verify_export.py).
+
+    Raises:
+        NotGenuine: no entry of its institution records a receipt with this id and this digest.
+    """
+    digest = hashlib.sha256(receipt.to_json()).hexdigest()
+    for line in exported:
+        if line.institution == receipt.institution_id and _recorded(line).get(receipt.receipt_id) == digest:
+            return line
+    raise NotGenuine(
+        ReceiptFault.NOT_RECORDED,
+        "The audit export records no such receipt: it was made after the export, or not by this installation.",
+    )
+
+
+def _recorded(line: ExportedEntry) -> Mapping[str, str]:
+    """Give the digests of the receipts that an entry records, by their ids."""
+    entry = line.sealed.entry
+    if entry.action not in _RECORDS or entry.outcome != "done" or entry.after is None:
+        return {}
+    try:
+        found = msgspec.json.decode(entry.after, type=_Recorded)
+    except msgspec.DecodeError:
+        return {}
+    return {**found.receipts, found.receipt_id: found.sha256}
 
 
 def _jws_in(file: bytes) -> str:
