@@ -86,9 +86,9 @@ def find_record(receipt: Receipt, exported: Iterable[ExportedEntry]) -> Exported
     Raises:
         NotGenuine: no entry of its institution records a receipt with this id and this digest.
     """
-    digest = hashlib.sha256(receipt.to_json()).hexdigest()
+    wanted = (receipt.receipt_id, hashlib.sha256(receipt.to_json()).hexdigest())
     for line in exported:
-        if line.institution == receipt.institution_id and _recorded(line).get(receipt.receipt_id) == digest:
+        if line.institution == receipt.institution_id and wanted in _recorded(line).items():
             return line
     raise NotGenuine(
         ReceiptFault.NOT_RECORDED,
