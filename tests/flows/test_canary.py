@@ -5,6 +5,7 @@ Everything is done once, rightly and wrongly, with logs at their most talkative;
 
 import asyncio
 import base64
+import json
 import re
 import subprocess
 import sys
@@ -18,10 +19,13 @@ import pytest
 
 from consentry.config import Settings
 from consentry.domain.credential import mac_of
+from consentry.domain.receipt import NO_WORDING
 from consentry.store import institutions
 from consentry.store.embedded import EmbeddedPostgres
 from consentry.usecases.credentials.leaked import end_leaked_credentials
 from consentry.usecases.credentials.rotate import rotate_credentials
+from consentry.usecases.receipt.keys import purpose_of as purpose_of_receipt_key
+from consentry.usecases.receipt.make import ReceiptOrder, make_receipt
 from consentry.usecases.services import Services
 from consentry.usecases.token.issue import HandedOutToken, PresentedCredentials
 from consentry.usecases.token.signing_keys import purpose_of
@@ -68,6 +72,7 @@ class Run:
             }
         for key in keys:
             found |= {key.hex(): "a key in hex", base64.b64encode(key).decode(): "a key in base64"}
+            found[base64.urlsafe_b64encode(key).decode().rstrip("=")] = "a key in a JWK"
         return found
 
 
@@ -148,7 +153,10 @@ async def opened_keys(services: Services, bku: Tenant, db: Any) -> list[bytes]:
     keys = [*services.keyring.peppers.values(), *services.keyring.encryption_keys.values()]
     for kid, sealed, under in await db.fetch("select kid, sealed_key, sealed_under from consentry.signing_keys"):
         keys.append(services.keyring.open(sealed, key_id=under, purpose=purpose_of(kid)))
-    assert len(keys) >= 3
+    for kid, sealed, under in await db.fetch("select kid, sealed_key, sealed_under from consentry.receipt_keys"):
+        private = json.loads(services.keyring.open(sealed, key_id=under, purpose=purpose_of_receipt_key(kid)))["d"]
+        keys.append(base64.urlsafe_b64decode(private + "="))
+    assert len(keys) >= 4
     return keys
 
 
@@ -170,6 +178,7 @@ async def test_no_secret_is_found_where_none_belongs(
         shown = await rotate_credentials(services, bku.institution_id, actor=OPERATOR)
         run.secrets.append(shown.client_secret)
         run.tokens.append(await caller.token(CUSTOMER, secret=shown.client_secret))
+        receipt = (await make_receipt(services, ReceiptOrder(bku.institution_id, "_c", OPERATOR, NO_WORDING))).file
         keys = await opened_keys(services, bku, super_connection)
         dumped = dump(postgres, database)
         sinks = {
@@ -183,6 +192,9 @@ async def test_no_secret_is_found_where_none_belongs(
             "audit export": consentry(database, "audit", "export", "--institution", "bku"),
             "doctor": consentry(database, "doctor"),
             "keys show": consentry(database, "keys", "show"),
+            "receipt": receipt.decode(),
+            "receipt public-key": consentry(database, "receipt", "public-key", "--institution", "bku"),
+            "published keys": (await http.get("/receipts/bku/keys")).text,
         }
         for place, text in sinks.items():
             assert text, place

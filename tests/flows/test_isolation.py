@@ -17,7 +17,7 @@ from tests.serving import Service
 
 CUSTOMER = "anna"
 CHECKING = ACCOUNTS[0]["account_id"]
-INSERT_ONLY = ("audit_entries", "audit_seals", "audit_checkpoints", "events", "consent_changes")
+INSERT_ONLY = ("audit_entries", "audit_seals", "audit_checkpoints", "events", "consent_changes", "disputes")
 FACTS = ("consents", "consent_changes", "events", "audit_entries", "tokens", "credential_secrets", "customers")
 QUALIFIED = ("institutions_of_clients", "owners_of_hosts")
 """Asked at each request, so without a search path of their own: they qualify every name and operator."""

@@ -9,6 +9,8 @@ from consentry.cli.options import InstitutionId, Json, operator
 from consentry.cli.output import optional_time, shown_time, time_text, write_document, write_table
 from consentry.config import Settings
 from consentry.domain.consent import Consent, CustomerConsents, newest_first
+from consentry.usecases.consent.evidence import history_member
+from consentry.usecases.consent.history import operator_history
 from consentry.usecases.consent.list_for_operator import list_for_operator
 from consentry.usecases.institution.list_all import find_institution
 
@@ -48,6 +50,48 @@ async def list_consents(
                 _shared(consent, customers),
             )
             for consent in newest
+        ],
+    )
+
+
+@consents_app.command(name="history")
+async def show_history(
+    *,
+    institution: InstitutionId,
+    consent: Annotated[str, Parameter(help="The consent's id, as consentry consents list tells it.")],
+    as_json: Json = False,
+) -> None:
+    """Tell what happened to a consent, newest first: when, by whom exactly, by which request.
+
+    Looking leaves an audit entry.
+
+    Example: `consentry consents history --institution bku --consent _b4kZ91hT`
+    """
+    async with open_installation(Settings.read()) as installation:
+        found = await find_institution(installation.services, institution)
+        told = await operator_history(installation.services, found.institution_id, consent_id=consent, actor=operator())
+    if as_json:
+        write_document(
+            {
+                "consent": consent,
+                "customer": told.found.customer_id,
+                "entries": [history_member(entry) for entry in told.entries],
+            }
+        )
+        return
+    write_table(
+        ("when", "what", "by", "who exactly", "account", "reason", "request"),
+        [
+            (
+                shown_time(entry.at),
+                entry.kind.value,
+                entry.by.value,
+                None if entry.trace is None else f"{entry.trace.actor_kind} {entry.trace.actor_id or ''}".strip(),
+                entry.account_id if entry.account is None else entry.account.nickname,
+                entry.reason_text or entry.reason,
+                None if entry.trace is None else entry.trace.request_id,
+            )
+            for entry in told.entries
         ],
     )
 

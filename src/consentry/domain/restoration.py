@@ -23,6 +23,7 @@ _NO_DECISIONS: Final = frozenset(
     {
         RESTORED,
         "consents.listed",
+        "consents.looked_at",
         "consents.exported",
         "receipt.made",
         "receipt_key.rotated",

@@ -136,7 +136,7 @@ async def _gather(services: Services, order: EvidenceOrder) -> _Gathered:
 async def _history_file(connection: Connection, institution_id: int, found: CustomersConsent) -> bytes:
     changes = await records.changes(connection, institution_id, found.consent.consent_id)
     entries = history(found.consent, changes, accounts=found.accounts, now=found.moment, for_staff=True)
-    return msgspec.json.format(_encode([_told(entry) for entry in entries]), indent=2) + b"\n"
+    return msgspec.json.format(_encode([history_member(entry) for entry in entries]), indent=2) + b"\n"
 
 
 async def _audit_file(connection: Connection, institution: Institution, *, consent_ids: list[str]) -> bytes:
@@ -165,7 +165,8 @@ def _pack(gathered: _Gathered, draw: Callable[[SignedReceipt], bytes] | None) ->
     return packed.getvalue(), manifest
 
 
-def _told(entry: HistoryEntry) -> dict[str, object]:
+def history_member(entry: HistoryEntry) -> dict[str, object]:
+    """Give an entry of a history as a JSON object, with the account's nickname and its last four digits."""
     trace = entry.trace
     return {
         "at": _time(entry.at),

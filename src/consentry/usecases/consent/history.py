@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from consentry.domain.actor import Actor
 from consentry.domain.consent import Consent
 from consentry.domain.history import HistoryEntry, history
 from consentry.domain.refusal import UnknownConsent
-from consentry.store import consents
+from consentry.store import audit, consents
 from consentry.store import history as records
 from consentry.store.consents import CustomersConsent, Subject
 from consentry.store.session import Session
@@ -51,6 +52,20 @@ async def staff_history(session: Session, institution_id: int, *, consent_id: st
     if found is None:
         raise UnknownConsent
     return await _history(session, institution_id, found, for_staff=True)
+
+
+async def operator_history(services: Services, institution_id: int, *, consent_id: str, actor: Actor) -> ConsentHistory:
+    """Give what `staff_history` does to an operator; the look itself is recorded.
+
+    Raises:
+        UnknownConsent, TemporarilyUnavailable: as `staff_history` does.
+    """
+    found = await staff_history(services.session, institution_id, consent_id=consent_id)
+    async with services.session.begin(institution_id) as connection:
+        await audit.record(
+            connection, institution_id, action="consents.looked_at", actor=actor, subject=("consent", consent_id)
+        )
+    return found
 
 
 async def _history(
