@@ -21,6 +21,7 @@ from consentry.web import operations as operator_pages
 from consentry.web.app import App
 from consentry.web.consent_api.app import ConsentApi
 from consentry.web.consent_api.operations import Operations
+from consentry.web.embed import routes as dashboard
 from consentry.web.front import Front
 from consentry.web.metrics import RequestMetrics
 from consentry.web.observation import Observation
@@ -101,6 +102,7 @@ def build_app(services: Services, settings: Settings, *, shared_folder: Path) ->
             *operator_pages.routes(services.session, metrics),
             *(api_reference.routes() if serves_api else []),
             *(published_keys.routes(services.session) if settings.surfaces & {"api", "embed"} else []),
+            *(dashboard.routes(services, admission) if "embed" in settings.surfaces else []),
         ]
     )
     front = Front(pages, admission, observation, trusted_proxies=settings.trusted_proxies)

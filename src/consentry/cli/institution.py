@@ -7,6 +7,7 @@ from cyclopts import App, Parameter
 
 from consentry.cli.installation import open_installation
 from consentry.cli.options import Json, operator
+from consentry.cli.origins import origins_app
 from consentry.cli.output import shown_time, time_text, write_document, write_line, write_table
 from consentry.config import Settings
 from consentry.domain.institution import Institution, InstitutionStatus
@@ -15,6 +16,7 @@ from consentry.usecases.institution.change import InstitutionChange, change_inst
 from consentry.usecases.institution.list_all import find_institution, list_institutions
 
 institution_app = App(name="institution", help="Institutions: whose customers decide.")
+institution_app.command(origins_app)
 
 Id = Annotated[str, Parameter(help="The institution's id, such as bku.")]
 

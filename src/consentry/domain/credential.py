@@ -19,12 +19,15 @@ from consentry.domain.refusal import InvalidClient, SupersededSecret
 CREDENTIAL_NAME: Final = "consent_management"
 SECRET_PREFIX: Final = "cns_secret_"  # noqa: S105 - the public prefix of secrets, not one of them
 SECRET_PATTERN: Final = r"cns_secret_[0-9A-Za-z]{34}"  # noqa: S105 - the form of secrets, for scanners
+PAGE_PREFIX: Final = "cns_page_"
 _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM_LENGTH: Final = 28
 _CHECKSUM_LENGTH: Final = 6
 _CLIENT_ID_LENGTH: Final = 22
 _WELL_FORMED: Final = re.compile(SECRET_PATTERN)
+_WELL_FORMED_PAGE: Final = re.compile(PAGE_PREFIX + r"[0-9A-Za-z]{34}")
 _LIKE_A_SECRET: Final = re.compile(SECRET_PREFIX + r"[0-9A-Za-z]+")
+_PAGE_PURPOSE: Final = b"consentry page session\x00"
 
 
 def base62(number: int, *, length: int) -> str:
@@ -45,6 +48,22 @@ def new_secret(choose: Callable[[str], str]) -> str:
     """Make a client secret; `choose` picks one character of a string and must be unpredictable."""
     body = SECRET_PREFIX + random_base62(choose, length=_RANDOM_LENGTH)
     return body + _checksum(body)
+
+
+def new_page_secret(choose: Callable[[str], str]) -> str:
+    """Make the secret of a page, in the form of client secrets with a prefix of its own."""
+    body = PAGE_PREFIX + random_base62(choose, length=_RANDOM_LENGTH)
+    return body + _checksum(body)
+
+
+def is_page_secret(text: str) -> bool:
+    """Tell offline whether a text has the form and the checksum of a page's secret."""
+    return bool(_WELL_FORMED_PAGE.fullmatch(text)) and _checksum(text[:-_CHECKSUM_LENGTH]) == text[-_CHECKSUM_LENGTH:]
+
+
+def page_mac_of(secret: str, pepper: bytes) -> bytes:
+    """Compute what is stored of a page's secret; the purpose in it keeps it apart from other secrets' hashes."""
+    return hmac.digest(pepper, _PAGE_PURPOSE + secret.encode(), hashlib.sha256)
 
 
 def new_client_id(choose: Callable[[str], str]) -> str:

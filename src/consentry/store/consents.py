@@ -21,7 +21,10 @@ from consentry.store.session import Connection, Session
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """Whom a verified token speaks for: a customer of an institution; `host` is the one the request was sent to."""
+    """Whom a verified token, or the page that it opened, speaks for: a customer of an institution.
+
+    `host` is the one the request was sent to; `jti` is the id of the token or of the page.
+    """
 
     institution_id: int
     host: str | None

@@ -39,7 +39,13 @@ PAGES: Final[dict[type[Refusal], int]] = {
     reasons.AddressSilent: 422,
     reasons.ProviderUnusable: 422,
     reasons.SignInFailed: 403,
+    reasons.InvalidOrigin: 400,
+    reasons.InvalidBranding: 400,
+    reasons.PageEnded: 401,
+    reasons.ForeignOrigin: 403,
+    reasons.NotOnThisRequest: 425,
 }
+"""What only pages refuse; for everything else they answer as the API does."""
 
 COMMAND_LINE_ONLY: Final[frozenset[type[Refusal]]] = frozenset(
     {
@@ -67,6 +73,11 @@ COMMAND_LINE_ONLY: Final[frozenset[type[Refusal]]] = frozenset(
 
 RETRY_AFTER_SECONDS: Final = 1
 _REALM: Final = 'realm="consentry"'
+
+
+def page_status(refusal: Refusal) -> int:
+    """Give the status with which a page answers a refusal."""
+    return PAGES.get(type(refusal)) or CONSENT_API[type(refusal)]
 
 
 def error_headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:

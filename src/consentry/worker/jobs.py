@@ -15,6 +15,7 @@ from consentry.usecases.audit.checkpoint_key import CheckpointKey, open_checkpoi
 from consentry.usecases.audit.seal_waiting import seal_waiting
 from consentry.usecases.counting.count_consents import count_consents
 from consentry.usecases.counting.count_visits import count_visits
+from consentry.usecases.page.forget import forget_pages
 from consentry.usecases.retention.drop_expired import drop_expired
 from consentry.usecases.retention.forget_ended import forget_ended
 from consentry.worker.loops import Job
@@ -24,6 +25,7 @@ CHECKPOINT_EVERY: Final = 2.0
 COUNT_EVERY: Final = 5.0
 PARTITIONS_EVERY: Final = 3600.0
 RETENTION_EVERY: Final = 86_400.0
+PAGES_EVERY: Final = 3600.0
 _TELL_AGAIN_AFTER: Final = 60.0
 
 
@@ -62,10 +64,14 @@ def jobs_of(session: Session, keyring: Keyring, *, retention: Retention, publish
         if forgotten:
             log.info("deleted consents that ended long ago", consents=forgotten)
 
+    async def forget() -> None:
+        await forget_pages(session)
+
     return [
         Job("seal", SEAL_EVERY, seal),
         Job("checkpoint", CHECKPOINT_EVERY, checkpoint),
         Job("count", COUNT_EVERY, count),
         Job("partitions", PARTITIONS_EVERY, ensure_partitions),
         Job("retention", RETENTION_EVERY, retain),
+        Job("pages", PAGES_EVERY, forget),
     ]

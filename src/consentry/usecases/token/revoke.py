@@ -1,13 +1,19 @@
-"""Revoke a token: it is dead for everything before the answer is sent."""
+"""Revoke a token: it is dead for everything before the answer is sent, and so is the page that it opened."""
+
+from typing import Final
+from uuid import UUID
 
 from consentry import jose
 from consentry.domain.actor import Actor, ActorKind
 from consentry.domain.refusal import InsufficientScope, InvalidToken, UnknownToken
 from consentry.domain.token import StoredToken
-from consentry.store import audit, tokens
+from consentry.store import audit, pages, tokens
+from consentry.store.session import Connection
 from consentry.usecases.credentials.authenticate import authenticate
 from consentry.usecases.services import Services
 from consentry.usecases.token.issue import PresentedCredentials
+
+WITH_TOKEN: Final = "token_revoked"  # noqa: S105 - how a page ended
 
 
 async def revoke_token(services: Services, presented: PresentedCredentials, *, token: str) -> StoredToken:
@@ -36,11 +42,27 @@ async def revoke_token(services: Services, presented: PresentedCredentials, *, t
         if before is None or revoked is None:
             raise UnknownToken
         if before.revoked_at is None:
+            actor = Actor(ActorKind.INSTITUTION, client.client_id, presented.source, presented.request_id)
             await audit.record(
                 connection,
                 client.institution_id,
                 action="token.revoked",
-                actor=Actor(ActorKind.INSTITUTION, client.client_id, presented.source, presented.request_id),
+                actor=actor,
                 subject=("token", str(claims.jti)),
             )
+            await _end_page(connection, client.institution_id, claims.jti, actor=actor)
     return revoked
+
+
+async def _end_page(connection: Connection, institution_id: int, jti: UUID, *, actor: Actor) -> None:
+    """End the page that a token has opened, if it has; they share a gate, which is held."""
+    page_id = await pages.page_of_token(connection, jti)
+    if await pages.end(connection, page_id, ended_by=WITH_TOKEN):
+        await audit.record(
+            connection,
+            institution_id,
+            action="page.ended",
+            actor=actor,
+            subject=("page", str(page_id)),
+            after={"by": WITH_TOKEN},
+        )

@@ -1,0 +1,1 @@
+"""How an institution's pages look: shown and changed."""

@@ -1,0 +1,1 @@
+"""The page in which a customer decides: opened by a token, used while it lives, ended."""

@@ -1,0 +1,1 @@
+"""The customer's dashboard, embedded in the bank's app or site (dashboard.md)."""
