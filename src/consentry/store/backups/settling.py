@@ -15,7 +15,14 @@ from consentry.store.backups.errors import BackupError
 from consentry.store.session import Connection
 
 # Every column that holds a transaction's number; a test holds the schema to it.
-NUMBERED: Final = frozenset({("audit_chains", "written_by"), ("audit_entries", "written_by"), ("events", "written_by")})
+NUMBERED: Final = frozenset(
+    {
+        ("audit_chains", "written_by"),
+        ("audit_entries", "written_by"),
+        ("events", "written_by"),
+        ("institution_counts", "seen_next_by"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +141,7 @@ async def renumber(connection: Connection) -> None:
         from waiting w where w.institution_id = e.institution_id and w.entry_id = e.entry_id;
         update consentry.audit_chains set written_by = '1', entry_id = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
         update consentry.events set written_by = '1';
+        update consentry.institution_counts set seen_next_by = '1';
         """
     )
 
