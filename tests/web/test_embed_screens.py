@@ -190,6 +190,27 @@ def test_receipts_share_the_dashboards_words(language: str) -> None:
     assert [message for message in SHARED_MESSAGES if message not in catalogue(language)] == []
 
 
+async def test_a_name_turns_no_sentence_around(
+    dashboard: Dashboard, api: Api, bku: Tenant, super_connection: Any
+) -> None:
+    """R83: controls of direction and the like are left out of names."""
+    await super_connection.execute(
+        "update consentry.applications set name = $1 where institution_id = $2",
+        "\u202eknaB\u2066 eurT\x07",
+        bku.institution_id,
+    )
+    first = dashboard.open(api.token())
+    for path in (
+        "/embed/apps",
+        "/embed/apps/_budget1",
+        "/embed/apps/_budget1/stop",
+        "/embed/apps/_budget1/stop/confirmed",
+    ):
+        shown = dashboard.post(path, first.secret)
+        assert "knaB eurT" in shown.text
+        assert not {"\u202e", "\u2066", "\x07"} & set(shown.text)
+
+
 async def test_a_customer_without_apps_is_told_so(
     dashboard: Dashboard, api: Api, services: Services, bku: Tenant
 ) -> None:

@@ -12,7 +12,7 @@ from consentry.usecases.consent.share_account import share_account
 from consentry.usecases.consent.share_new_accounts import share_new_accounts
 from consentry.usecases.consent.stop_sharing import stop_sharing
 from consentry.usecases.page.app_facts import get_app_facts
-from consentry.web.embed.cards import card, is_last
+from consentry.web.embed.cards import card, is_last, visible
 from consentry.web.embed.languages import _
 from consentry.web.embed.listing import show_listing
 from consentry.web.embed.screens import Notice, Told, Undo, show
@@ -49,7 +49,7 @@ async def switch_account(turn: Turn) -> Response:
             ("etag", _etag(shown)),
         ),
     )
-    notice = Notice(said % {"app": shown.consent.application_name, "account": account.nickname}, undo=undo)
+    notice = Notice(said % {"app": _name(shown), "account": visible(account.nickname)}, undo=undo)
     return await _show(turn, shown, notice=notice, told=_told(shown, "updated"), focus=account_id)
 
 
@@ -63,7 +63,7 @@ async def switch_new_accounts(turn: Turn) -> Response:
         else _("%(app)s will not receive new accounts by itself.")
     )
     undo = Undo(f"{_path(turn)}/new-accounts", (("automatic", _NO if automatic else _YES), ("etag", _etag(shown))))
-    notice = Notice(said % {"app": shown.consent.application_name}, undo=undo)
+    notice = Notice(said % {"app": _name(shown)}, undo=undo)
     return await _show(turn, shown, notice=notice, told=_told(shown, "updated"), focus="new-accounts")
 
 
@@ -76,7 +76,7 @@ async def do_stop(turn: Turn) -> Response:
     """Stop sharing and show the list, with what was done on top."""
     shown = await stop_sharing(turn.services.changes, turn.change())
     said = _("You have stopped sharing with %(app)s. It can no longer read anything.")
-    notice = Notice(said % {"app": shown.consent.application_name})
+    notice = Notice(said % {"app": _name(shown)})
     return await show_listing(turn, notice=notice, told=_told(shown, "stopped"))
 
 
@@ -138,7 +138,7 @@ async def _show(
         "app.html",
         status=status,
         card=card(consent, customer.accounts, customer.moment),
-        accounts=customer.accounts.accounts,
+        accounts=[a._replace(nickname=visible(a.nickname)) for a in customer.accounts.accounts],
         facts=facts,
         clusters=clusters_of(consent),
         story=story(told_so_far.entries),
@@ -157,7 +157,7 @@ def _ask_about_last(turn: Turn, shown: ShownConsent, account_id: str) -> Respons
         turn.frame,
         "last_account.html",
         card=card(shown.consent, shown.customer.accounts, shown.customer.moment),
-        account=account,
+        account=account._replace(nickname=visible(account.nickname)),
         etag=_etag(shown),
         path=_path(turn),
     )
@@ -166,6 +166,10 @@ def _ask_about_last(turn: Turn, shown: ShownConsent, account_id: str) -> Respons
 def _etag(shown: ShownConsent) -> str:
     customer: CustomerConsents = shown.customer
     return shown.consent.etag(customer.accounts)
+
+
+def _name(shown: ShownConsent) -> str:
+    return visible(shown.consent.application_name)
 
 
 def _told(shown: ShownConsent, kind: str) -> Told:

@@ -14,6 +14,8 @@ from consentry.web.embed.wording import Status, status_of
 MANY: Final = 7
 """From so many apps on, there is something to search, filter and sort by."""
 HUES: Final = 6
+_JOINERS: Final = "\u200c\u200d"
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs", "Co"})
 FILTERS: Final = ("all", "active", "ends_soon", "paused")
 ORDERS: Final = ("newest", "name", "used")
 
@@ -83,15 +85,24 @@ def card(consent: Consent, accounts: CustomerAccounts, now: datetime) -> Card:
     ended_at = consent.revoked_at
     if ended_at is None and consent.has_ended(now):
         ended_at = consent.expires_at
+    shown = consent._replace(
+        application_name=visible(consent.application_name),
+        intermediary_name=visible(consent.intermediary_name or "") or None,
+    )
     return Card(
-        consent=consent,
+        consent=shown,
         status=status_of(consent, now),
-        initials=initials(consent.application_name),
+        initials=initials(shown.application_name),
         hue=zlib.crc32(consent.application_id.encode()) % HUES,
         shared=sum(account.account_id in consent.shared_accounts for account in accounts.accounts),
         accounts=len(accounts.accounts),
         ended_at=ended_at,
     )
+
+
+def visible(name: str) -> str:
+    """Give a name without controls, such as those that turn the direction of the sentence it stands in (R83)."""
+    return "".join(c for c in name if c in _JOINERS or unicodedata.category(c) not in _UNSEEN)
 
 
 def initials(name: str) -> str:

@@ -116,4 +116,6 @@ async def _done(turn: Turn) -> Response:
     """End the page because the customer is done."""
     await end_page(turn.services, turn.used.page, turn.visit)
     frame = Frame(turn.frame.look, turn.frame.wishes)
-    return show(frame, "done.html", headers={"Clear-Site-Data": '"storage"'})
+    # Where script asked, the answer is no page's, and nothing is kept anywhere that could be cleared.
+    by_script = requests.SECRET_HEADER in turn.request.headers
+    return show(frame, "done.html", headers={} if by_script else {"Clear-Site-Data": '"storage"'})

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from consentry.domain.history import HistoryEntry, HistoryKind, Party
+from consentry.web.embed.cards import visible
 from consentry.web.embed.languages import _, noted
 
 
@@ -44,7 +45,7 @@ def story(entries: Sequence[HistoryEntry]) -> list[Event]:
     return [
         Event(
             at=entry.at,
-            text=_(_WORDS[entry.kind], account=entry.account.nickname if entry.account else _("An account")),
+            text=_(_WORDS[entry.kind], account=visible(entry.account.nickname) if entry.account else _("An account")),
             by=_(_PARTIES[entry.by]) if _PARTIES[entry.by] else "",
             reason=entry.reason_text or "",
         )

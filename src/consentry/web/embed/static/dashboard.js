@@ -75,6 +75,7 @@ function say(text) {
 // ---------------------------------------------------------------------------------------------- screens
 
 let turn = 0;
+const under_way = new Set();
 
 async function post(action, fields) {
   const answer = await fetch(action, {
@@ -92,8 +93,11 @@ async function post(action, fields) {
 }
 
 async function go(form, submitter) {
-  const mine = ++turn;
   const action = submitter?.getAttribute("formaction") || form.getAttribute("action");
+  // The second half of a double click is nobody's decision.
+  if (under_way.has(action) && !form.hasAttribute("data-live")) return;
+  under_way.add(action);
+  const mine = ++turn;
   const toggled = submitter?.getAttribute("role") === "switch" ? submitter : null;
   const was = toggled?.getAttribute("aria-checked");
   // FormData with a submitter is younger than some web views; no button of ours has a value.
@@ -111,6 +115,8 @@ async function go(form, submitter) {
       toggled.removeAttribute("aria-busy");
     }
     if (mine === turn) fail();
+  } finally {
+    under_way.delete(action);
   }
 }
 
@@ -133,7 +139,7 @@ function show(screen, { action, focus = "", only = "", travels = true }) {
     else delete main.dataset[name];
   }
   prepare();
-  const target = (same && focus && document.getElementById(focus)) || main.querySelector("[autofocus]") || main.querySelector("h1");
+  const target = (same && focus && document.getElementById(focus)) || main.querySelector("[data-focus]") || main.querySelector("h1");
   target?.focus({ preventScroll: same });
   if (!same) scroll_up();
   const notice = main.querySelector("[role=status]");
