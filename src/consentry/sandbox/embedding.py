@@ -16,7 +16,7 @@ from consentry.sandbox.walkthrough import Step
 
 _SECONDS: Final = 30
 _STEP: Final = Step("Embed the dashboard in the bank's app", "", ())
-_TOKEN: Final = re.compile(r'access_token(?:=|" value=")([\w.-]+)|token="([\w.-]+)"')
+_TOKEN: Final = re.compile(r'access_token(?:=|" value=")([\w.-]+)|token-url="([^"]+)"')
 _WAYS: Final = ("get", "post", "component")
 
 

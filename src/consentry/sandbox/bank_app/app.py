@@ -63,19 +63,20 @@ class BankPages:
         return self._page("accounts.html", choices, live_apps=live_apps)
 
     async def connected_apps(self, request: Request) -> Response:
-        """Ask for a token and show the page that embeds the dashboard with it."""
+        """Show the page that embeds the dashboard, with a token where the page needs one."""
         try:
             choices = self._choices(request)
-            token = await self._consents.request_token(choices.customer_id)
+            visit = self._visits.begin(choices.customer_id)
+            if choices.way != "component":  # which asks for tokens itself
+                visit.tokens.append(await self._consents.request_token(choices.customer_id))
         except ConsentsUnavailable as unavailable:
             return self._unavailable(unavailable)
-        visit = self._visits.begin(choices.customer_id)
-        visit.tokens.append(token)
+        token = visit.tokens[-1] if visit.tokens else ""
         return self._page("connected_apps.html", choices, visit_id=visit.visit_id, token=token)
 
     async def new_token(self, request: Request) -> Response:
-        """Ask for another token for a customer who is signed in: their dashboard has expired."""
-        visit = self._visits.find((await read_form(request)).text("visit"))
+        """Ask for a token for a customer who is signed in: for the web component, or because a dashboard has ended."""
+        visit = self._visits.find(request.query_params.get("visit", ""))
         if visit is None or request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
             return JSONResponse({"error": "signed_out"}, status_code=401)
         try:

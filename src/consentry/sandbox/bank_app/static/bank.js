@@ -13,36 +13,35 @@ function embed(place) {
   const form = place.querySelector("form");
   const component = place.querySelector("consentry-dashboard");
 
-  if (form) form.submit();
-
-  function received(type, detail) {
-    show(type, detail);
-    if (type === "consentry:height" && frame) frame.style.height = `${Math.max(600, detail.height)}px`;
-    if (type === "consentry:expired") renew();
-    if (type === "consentry:close") location.assign(home);
-  }
-
+  let renewed = 0;
   if (component) {
-    for (const name of ["ready", "height", "changed", "expired", "close"]) {
-      component.addEventListener(`consentry:${name}`, (event) => received(event.type, event.detail ?? {}));
+    // It sizes itself and asks for new tokens by itself.
+    for (const name of ["ready", "changed", "expired", "close", "error"]) {
+      component.addEventListener(`consentry-${name}`, (event) => {
+        show(event.type, event.detail ?? {});
+        if (name === "close") location.assign(home);
+      });
     }
   } else {
     addEventListener("message", (event) => {
       if (event.origin !== origin || event.source !== frame.contentWindow) return;
       const { type, ...detail } = event.data;
-      received(type, detail);
+      show(type, detail);
+      if (type === "consentry:height") frame.style.height = `${Math.max(600, detail.height)}px`;
+      if (type === "consentry:expired" && Date.now() - renewed > 10_000) renew();
+      if (type === "consentry:close") location.assign(home);
     });
   }
+  form?.submit();
 
   async function renew() {
-    const answer = await fetch("/token", { method: "POST", body: new URLSearchParams({ visit }) });
+    renewed = Date.now();
+    const answer = await fetch(`/token?visit=${visit}`, { method: "POST" });
     if (!answer.ok) return; // signed out: the dashboard's own page says what to do
     const { access_token: token } = await answer.json();
     if (form) {
       form.elements.access_token.value = token;
       form.submit();
-    } else if (component) {
-      component.setAttribute("token", token);
     } else {
       const address = new URL(frame.dataset.address);
       address.searchParams.set("access_token", token);
