@@ -95,7 +95,9 @@ def _run(settings: Settings, *, port: int | None, check: bool) -> None:
         with narration.progress() as on_step:
             neighbours = stack.enter_context(neighbours_of(settings.data_dir, any_port=port == 0))
             database = stack.enter_context(fence.sandbox_database(settings))
-            prepared = asyncio.run(fence.prepare_installation(settings, database, on_step=on_step))
+            prepared = asyncio.run(
+                fence.prepare_installation(settings, database, bank_app=neighbours.bank_app, on_step=on_step)
+            )
         failed: list[InstallationError] = []
 
         def on_ready(bind: Bind) -> None:
@@ -124,7 +126,9 @@ def _check_running(settings: Settings) -> None:
     narration = Narration(settings.data_dir)
     running = _await_ready(settings.data_dir)
     with narration.progress() as on_step, fence.sandbox_database(settings, create=False) as database:
-        prepared = asyncio.run(fence.prepare_installation(settings, database, on_step=on_step))
+        prepared = asyncio.run(
+            fence.prepare_installation(settings, database, bank_app=running.bank_app, on_step=on_step)
+        )
     write_demo(settings.data_dir, prepared.demo(running.base_url, bank_app=running.bank_app))
     narration.line(f"Checking the demo at {running.base_url}")
     for failure in _check(settings, narration):

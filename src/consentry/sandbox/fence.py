@@ -80,8 +80,12 @@ def sandbox_database(settings: Settings, *, create: bool = True) -> Iterator[Dat
             raise InstallationError("sandbox_refused", str(refused)) from None
 
 
-async def prepare_installation(settings: Settings, database: Database, *, on_step: Callable[[str], None]) -> Prepared:
+async def prepare_installation(
+    settings: Settings, database: Database, *, bank_app: str, on_step: Callable[[str], None]
+) -> Prepared:
     """Bring tables, mark, institution, credentials and customers of the sandbox to where they have to be.
+
+    `bank_app` is the origin of the bank's own app, which may embed the dashboard.
 
     Raises:
         SandboxRefused: the database is somebody's.
@@ -94,7 +98,7 @@ async def prepare_installation(settings: Settings, database: Database, *, on_ste
     async with connected(_owner_url(database)) as connection:
         await sandbox.mark(connection)
     async with open_services(database.app_url, keyring, connections=3) as services:
-        return await prepare(services, known=read_demo(settings.data_dir), on_step=on_step)
+        return await prepare(services, known=read_demo(settings.data_dir), bank_app=bank_app, on_step=on_step)
 
 
 async def delete_installation(settings: Settings, database: Database) -> None:

@@ -24,6 +24,7 @@ from consentry.usecases.credentials.generate import generate_credentials
 from consentry.usecases.credentials.rotate import rotate_credentials
 from consentry.usecases.credentials.show import show_credentials
 from consentry.usecases.institution.add import add_institution
+from consentry.usecases.institution.change_origins import add_origin, list_origins, remove_origin
 from consentry.usecases.institution.list_all import find_institution
 from consentry.usecases.services import Services
 
@@ -53,8 +54,10 @@ class Prepared:
         )
 
 
-async def prepare(services: Services, *, known: Demo | None, on_step: Callable[[str], None]) -> Prepared:
+async def prepare(services: Services, *, known: Demo | None, bank_app: str, on_step: Callable[[str], None]) -> Prepared:
     """Make what is missing in a database that bears the mark; `known` is what `demo.json` says so far.
+
+    `bank_app` is the one origin that may embed the dashboard: where the bank's app listens this time.
 
     Raises:
         TemporarilyUnavailable: the store failed; what was made stays.
@@ -69,6 +72,7 @@ async def prepare(services: Services, *, known: Demo | None, on_step: Callable[[
         make = _first_credentials if credentials is None else _next_credentials
         client_id, client_secret = await make(services, institution.institution_id)
     is_new = await _fill(services, institution, on_step=on_step)
+    await _let_embed(services, institution.institution_id, bank_app)
     async with services.session.begin(institution.institution_id) as connection:
         customers = await sandbox.customer_counts(connection)
     return Prepared(
@@ -113,6 +117,13 @@ async def _next_credentials(services: Services, institution_id: int) -> tuple[st
     """Rotate: the secret that was shown is lost, or is not the newest any longer."""
     made = await rotate_credentials(services, institution_id, actor=ACTOR, overlap=timedelta(0))
     return made.client_id, made.client_secret
+
+
+async def _let_embed(services: Services, institution_id: int, bank_app: str) -> None:
+    for origin in await list_origins(services, institution_id):
+        if origin != bank_app and origin.startswith("http://localhost:"):
+            await remove_origin(services, institution_id, origin, actor=ACTOR)
+    await add_origin(services, institution_id, bank_app, actor=ACTOR, allow_loopback=True)
 
 
 async def _fill(services: Services, institution: Institution, *, on_step: Callable[[str], None]) -> bool:
