@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from consentry.cli.branding import branding_app
 from consentry.cli.installation import open_installation
 from consentry.cli.options import Json, operator
 from consentry.cli.origins import origins_app
@@ -17,6 +18,7 @@ from consentry.usecases.institution.list_all import find_institution, list_insti
 
 institution_app = App(name="institution", help="Institutions: whose customers decide.")
 institution_app.command(origins_app)
+institution_app.command(branding_app)
 
 Id = Annotated[str, Parameter(help="The institution's id, such as bku.")]
 

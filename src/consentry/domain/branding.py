@@ -16,7 +16,6 @@ from consentry.domain.refusal import InvalidBranding
 LARGEST_LOGO: Final = 64 * 1024
 LARGEST_RADIUS: Final = 24
 _PHONE: Final = re.compile(r"\+?[0-9][0-9 ().-]{2,30}[0-9]")
-_URL: Final = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!#-;=?-\[\]_a-z~]*)?")
 _IMAGES: Final = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"\x00\x00\x01\x00": "image/x-icon"}
 
 FONTS: Final[Mapping[str, str]] = {
@@ -102,17 +101,6 @@ def check_phone(text: str) -> str:
     """
     if not _PHONE.fullmatch(text.strip()):
         raise InvalidBranding("Give a telephone number such as +1 800 555 0199.")
-    return text.strip()
-
-
-def check_url(text: str) -> str:
-    """Give the https address of a page without the blanks around it.
-
-    Raises:
-        InvalidBranding: it is none.
-    """
-    if len(text) > 500 or not _URL.fullmatch(text.strip()):
-        raise InvalidBranding("Give an https address such as https://bank.example/help.")
     return text.strip()
 
 

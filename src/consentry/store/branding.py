@@ -23,7 +23,6 @@ class Look:
     has_logo: bool
     has_favicon: bool
     fraud_phone: str | None
-    support_url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +41,10 @@ class StoredBranding:
     logo: Picture | None
     favicon: Picture | None
     fraud_phone: str | None
-    support_url: str | None
     version: int
 
 
-NOTHING_CHOSEN = StoredBranding(theme=PLAIN, logo=None, favicon=None, fraud_phone=None, support_url=None, version=0)
+NOTHING_CHOSEN = StoredBranding(theme=PLAIN, logo=None, favicon=None, fraud_phone=None, version=0)
 
 
 async def look(connection: Connection, institution_id: int) -> Look | None:
@@ -64,7 +62,6 @@ async def look(connection: Connection, institution_id: int) -> Look | None:
         has_logo=row["has_logo"],
         has_favicon=row["has_favicon"],
         fraud_phone=row["fraud_phone"],
-        support_url=row["support_url"],
     )
 
 
@@ -77,7 +74,7 @@ async def owner_of_host(connection: Connection, host: str) -> int | None:
 async def get(connection: Connection, *, lock: bool = False) -> StoredBranding:
     """Give what the transaction's institution has chosen; `lock` keeps others from changing it meanwhile."""
     row = await connection.fetchrow(
-        f"""select theme::text, logo, logo_type, favicon, favicon_type, fraud_phone, support_url, version
+        f"""select theme::text, logo, logo_type, favicon, favicon_type, fraud_phone, version
             from consentry.branding {"for update" if lock else ""}"""
     )
     if row is None:
@@ -87,7 +84,6 @@ async def get(connection: Connection, *, lock: bool = False) -> StoredBranding:
         logo=_picture(row["logo"], row["logo_type"]),
         favicon=_picture(row["favicon"], row["favicon_type"]),
         fraud_phone=row["fraud_phone"],
-        support_url=row["support_url"],
         version=row["version"],
     )
 
@@ -96,12 +92,12 @@ async def put(connection: Connection, institution_id: int, branding: StoredBrand
     """Store what an institution has chosen, whole."""
     await connection.execute(
         """insert into consentry.branding (institution_id, theme, logo, logo_type, favicon, favicon_type,
-                                           fraud_phone, support_url, version)
-           values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                                           fraud_phone, version)
+           values ($1, $2, $3, $4, $5, $6, $7, $8)
            on conflict (institution_id) do update
            set theme = excluded.theme, logo = excluded.logo, logo_type = excluded.logo_type,
                favicon = excluded.favicon, favicon_type = excluded.favicon_type,
-               fraud_phone = excluded.fraud_phone, support_url = excluded.support_url, version = excluded.version""",
+               fraud_phone = excluded.fraud_phone, version = excluded.version""",
         institution_id,
         msgspec.json.encode(branding.theme.as_stored()).decode(),
         branding.logo and branding.logo.content,
@@ -109,7 +105,6 @@ async def put(connection: Connection, institution_id: int, branding: StoredBrand
         branding.favicon and branding.favicon.content,
         branding.favicon and branding.favicon.media_type,
         branding.fraud_phone,
-        branding.support_url,
         branding.version,
     )
 

@@ -42,7 +42,6 @@ create table consentry.branding (
     favicon        bytea,
     favicon_type   text,
     fraud_phone    text,
-    support_url    text,
     version        integer not null default 1,
     check ((logo is null) = (logo_type is null)),
     check ((favicon is null) = (favicon_type is null))
@@ -229,7 +228,7 @@ comment on function consentry.forget_pages() is 'Delete pages that ended long ag
 
 create function consentry.look_of(institution integer)
     returns table (public_id text, name text, origins text[], theme text, version integer,
-                   has_logo boolean, has_favicon boolean, fraud_phone text, support_url text)
+                   has_logo boolean, has_favicon boolean, fraud_phone text)
     language plpgsql volatile
     as $$
 #variable_conflict use_column
@@ -239,7 +238,7 @@ begin
         select i.public_id, i.name,
                array(select o.origin from consentry.embedding_origins o where o.institution_id = institution order by 1),
                coalesce(b.theme, '{}')::text, coalesce(b.version, 0),
-               b.logo is not null, b.favicon is not null, b.fraud_phone, b.support_url
+               b.logo is not null, b.favicon is not null, b.fraud_phone
         from consentry.institutions i
         left join consentry.branding b on b.institution_id = i.institution_id
         where i.institution_id = institution;

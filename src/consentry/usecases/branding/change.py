@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from consentry.domain.actor import Actor
-from consentry.domain.branding import check_image, check_phone, check_url, parse_theme
+from consentry.domain.branding import check_image, check_phone, parse_theme
 from consentry.store import audit, branding
 from consentry.store.branding import Picture, StoredBranding
 from consentry.usecases.services import Services
@@ -21,7 +21,6 @@ class BrandingChange:
     logo: bytes | None = None
     favicon: bytes | None = None
     fraud_phone: str | None = None
-    support_url: str | None = None
 
 
 async def change_branding(
@@ -59,7 +58,6 @@ def _changed(before: StoredBranding, change: BrandingChange) -> StoredBranding:
         logo=before.logo if change.logo is None else _picture(change.logo),
         favicon=before.favicon if change.favicon is None else _picture(change.favicon),
         fraud_phone=_chosen(before.fraud_phone, change.fraud_phone and check_phone(change.fraud_phone)),
-        support_url=_chosen(before.support_url, change.support_url and check_url(change.support_url)),
     )
 
 
@@ -77,5 +75,4 @@ def _facts(chosen: StoredBranding) -> dict[str, object]:
         "logo_bytes": len(chosen.logo.content) if chosen.logo else 0,
         "favicon_bytes": len(chosen.favicon.content) if chosen.favicon else 0,
         "fraud_phone": chosen.fraud_phone,
-        "support_url": chosen.support_url,
     }
