@@ -11,17 +11,20 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from consentry.store.embedded import EmbeddedPostgres
+from consentry.usecases.institution.change_origins import add_origin
 from consentry.usecases.services import Services
 from consentry.wiring import open_services
 from tests.browser.chromium import find_chromium
 from tests.browser.gallery import write_index
+from tests.browser.households import Household
 from tests.browser.parent import Parent, serve_parent
+from tests.browser.stage import Stage
 from tests.browser.watch import Watch
 from tests.builders import Tenant
-from tests.conftest import Database, make_database, make_tenant
+from tests.conftest import OPERATOR, Database, make_database, make_tenant
 from tests.serving import Service, start_service
 
 WITHIN = 30_000  # milliseconds; the machine may be busy
@@ -37,6 +40,7 @@ FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE *.localhost",
 )
 _numbers = count()
+expect.set_options(timeout=WITHIN)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -132,5 +136,18 @@ async def services(database: Database) -> AsyncIterator[Services]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def bku(services: Services) -> Tenant:
-    return await make_tenant(services, f"bku-{next(_numbers)}")
+async def bku(services: Services, parent: Parent) -> Tenant:
+    """An institution whose dashboard the parent's `bank` may embed."""
+    tenant = await make_tenant(services, f"bku-{next(_numbers)}")
+    await add_origin(services, tenant.institution_id, parent.origin("bank"), actor=OPERATOR)
+    return tenant
+
+
+@pytest.fixture
+def household(services: Services, bku: Tenant) -> Household:
+    return Household(services.session, bku)
+
+
+@pytest.fixture
+def stage(service: Service, parent: Parent, bku: Tenant) -> Stage:
+    return Stage(service.base_url, parent, bku)

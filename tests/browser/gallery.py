@@ -32,16 +32,23 @@ HEIGHTS: Mapping[int, int] = {320: 640, 512: 800, 1200: 900}
 
 
 async def look(page: Page, variant: Variant) -> None:
-    """Let a page be seen in a variant."""
-    await page.emulate_media(color_scheme=variant.scheme)
+    """Let a page be seen in a variant, with nothing moving: what fades in has other colours meanwhile."""
+    await page.emulate_media(color_scheme=variant.scheme, reduced_motion="reduce")
     await page.set_viewport_size({"width": variant.width, "height": HEIGHTS[variant.width]})
 
 
-async def shoot(page: Page, area: str, screen: str, variant: Variant | str, *, whole: bool = True) -> None:
+async def shoot(page: Page, area: str, screen: str, variant: Variant, *, whole: bool = True) -> None:
     """Keep what a page shows under the name of its screen: the `whole` page, or what its window shows."""
     folder = FOLDER / area / screen
     folder.mkdir(parents=True, exist_ok=True)
-    await page.screenshot(path=folder / f"{variant}.png", full_page=whole, animations="disabled", caret="hide")
+    if whole:
+        # A frame of another site is drawn as far as the window shows it: so the window is made as high as the page.
+        height = await page.evaluate("document.documentElement.scrollHeight")
+        await page.set_viewport_size({"width": variant.width, "height": max(height, HEIGHTS[variant.width])})
+    for frame in page.frames:
+        await frame.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    await page.screenshot(path=folder / f"{variant}.png", animations="disabled", caret="hide")
+    await page.set_viewport_size({"width": variant.width, "height": HEIGHTS[variant.width]})
 
 
 def write_index() -> None:

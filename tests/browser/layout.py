@@ -7,12 +7,13 @@ _SIDEWAYS = """() => {
   if (document.documentElement.scrollWidth <= width) return [];
   return [...document.body.querySelectorAll("*")]
     .filter(element => element.getBoundingClientRect().right > width + 1)
-    .map(element => element.outerHTML.slice(0, 160));
+    .map(element => `${Math.round(element.getBoundingClientRect().right)}: ${element.outerHTML.slice(0, 160)}`);
 }"""
 
 _SMALL = """least => [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [role=switch]")]
   .filter(element => element.checkVisibility({visibilityProperty: true}) && element.type !== "hidden")
-  .map(element => [element, element.getBoundingClientRect()])
+  // A button that stretches over its card is as large as the card.
+  .map(element => [element, (element.matches(".whole") ? element.closest(".card") : element).getBoundingClientRect()])
   .filter(([element, box]) => box.width > 0 && (box.width < least - 0.5 || box.height < least - 0.5))
   .map(([element, box]) => `${Math.round(box.width)} x ${Math.round(box.height)}: ${element.outerHTML.slice(0, 120)}`)
 """

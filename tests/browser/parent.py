@@ -4,8 +4,9 @@ One TLS listener answers for every host below `localhost`, so `https://bank.loca
 `https://stranger.localhost:PORT` are two sites. A plain one beside it stands for parents without TLS.
 """
 
+import json
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,7 +20,11 @@ from cryptography.x509.oid import NameOID
 
 LISTEN = """<script>
 window.heard = [];
-addEventListener("message", event => heard.push({origin: event.origin, data: event.data}));
+addEventListener("message", event => {
+  heard.push({origin: event.origin, data: event.data});
+  if (event.data.type === "consentry:height" && document.querySelector("body > iframe"))
+    document.querySelector("body > iframe").style.height = `${Math.max(600, event.data.height)}px`;
+});
 </script>"""
 
 
@@ -30,6 +35,7 @@ class Parent:
         self._tls_port = tls_port
         self._plain_port = plain_port
         self.pages: dict[str, tuple[str, dict[str, str]]] = {}
+        self.answers: dict[str, str] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
 
     def origin(self, host: str = "bank", *, tls: bool = True) -> str:
@@ -46,19 +52,32 @@ class Parent:
         self.pages[path] = (f"{head}{style}{LISTEN}{body}", headers)
         return path
 
+    def answer_post(self, path: str, answer: object) -> str:
+        """Let all hosts answer POSTs to a path with JSON; give the path."""
+        self.answers[path] = json.dumps(answer)
+        return path
+
 
 def _handler(parent: list[Parent]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             parent[0].asked.append((self.path, dict(self.headers)))
-            found = parent[0].pages.get(self.path.partition("?")[0])
-            content = (found[0] if found else "").encode()
-            self.send_response(200 if found else 204 if self.path == "/favicon.ico" else 404)
-            if content:
-                self.send_header("Content-Type", "text/html; charset=utf-8")
-            if self.path != "/favicon.ico":
-                self.send_header("Content-Length", str(len(content)))
-            for name, value in (found[1] if found else {}).items():
+            body, headers = parent[0].pages.get(self.path.partition("?")[0], ("", {}))
+            self._answer(200 if body else 404, {"Content-Type": "text/html; charset=utf-8", **headers}, body)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = parent[0].answers.get(self.path, "")
+            self._answer(200 if body else 404, {"Content-Type": "application/json"}, body)
+
+        def _answer(self, status: int, headers: Mapping[str, str], body: str) -> None:
+            content = body.encode()
+            if self.path == "/favicon.ico":
+                status = 204
+            else:
+                headers = {**headers, "Content-Length": str(len(content))}
+            self.send_response(status)
+            for name, value in headers.items():
                 self.send_header(name.replace("_", "-"), value)
             self.end_headers()
             self.wfile.write(content)

@@ -6,7 +6,6 @@ const main = document.getElementById("main");
 const live = document.getElementById("live");
 const secret = document.querySelector("#go [name=session]")?.value ?? "";
 const parents = (body.dataset.parents || "").split(" ").filter(Boolean);
-document.documentElement.classList.add("scripted");
 
 // ---------------------------------------------------------------------------------------------- the embedding page
 
@@ -284,5 +283,5 @@ else if (!ended) {
   document.addEventListener("visibilitychange", look_at_the_clock);
 }
 prepare();
+// It is called at the first drawing, too: measuring sooner would lay the page out before its style sheet has come.
 new ResizeObserver(tell_height).observe(body);
-tell_height();
