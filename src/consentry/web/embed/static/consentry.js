@@ -93,7 +93,7 @@
 
     #greet() {
       // Where it loads something else, nobody hears this.
-      this.#frame?.contentWindow.postMessage({ type: "consentry:hello" }, this.#origin);
+      this.#frame?.contentWindow?.postMessage({ type: "consentry:hello" }, this.#origin);
     }
 
     #hear(event) {
