@@ -15,7 +15,7 @@ Look = Callable[[], Awaitable[Stored]]
 _WHAT_COUNTS = {
     "institutions": "institution_id, public_id, name, host, status",
     "intermediaries": "institution_id, intermediary_id, name",
-    "applications": "institution_id, application_id, name, icon_url, intermediary_id, status",
+    "applications": "institution_id, application_id, name, icon_url, intermediary_id, status, purpose",
     "customers": "institution_id, customer_id, accounts, version",
     "consents": """institution_id, consent_id, customer_id, application_id, created_at, consented_on, expires_at,
                    paused_at, revoked_at, revoked_by, revocation_reason, auto_share, shared_accounts, data_clusters,

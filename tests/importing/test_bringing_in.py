@@ -29,7 +29,7 @@ async def test_a_file_of_every_kind_of_line_is_stored(importer: Importer, look: 
     report = await importer.publish(
         institution(),
         {"type": "intermediary", "intermediary_id": "agg-1", "name": "Aggregator One"},
-        application(intermediary_id="agg-1"),
+        application(intermediary_id="agg-1", purpose="Sorts what you spend."),
         application("app-2", name="Tax", icon_url=None, intermediary={"intermediary_id": "agg-2", "name": "Two"}),
         customer(),
         consent(),
@@ -44,9 +44,9 @@ async def test_a_file_of_every_kind_of_line_is_stored(importer: Importer, look: 
     }
     stored = await look()
     assert [row[1:] for row in stored["intermediaries"]] == [("agg-1", "Aggregator One"), ("agg-2", "Two")]
-    assert [row[1:5] for row in stored["applications"]][:2] == [
-        ("app-1", "Budget", "https://icons.example/budget.png", "agg-1"),
-        ("app-2", "Tax", None, "agg-2"),
+    assert [(*row[1:5], row[6]) for row in stored["applications"]][:2] == [
+        ("app-1", "Budget", "https://icons.example/budget.png", "agg-1", "Sorts what you spend."),
+        ("app-2", "Tax", None, "agg-2", None),
     ]
     assert [(row[1], json.loads(str(row[2]))) for row in stored["customers"]] == [
         ("cust-1", [CHECKING, SAVINGS]),

@@ -196,6 +196,7 @@ def test_what_a_consent_says_must_agree_with_itself(members: dict[str, Any], fau
         (application(status="on"), "status: expected one of active, needs_review, disabled"),
         (application("a b"), f"application_id: expected {AN_ID}"),
         (application(icon_url="icon.png"), "icon_url: expected an https address of at most 2048 characters, or null"),
+        (application(purpose=""), "purpose: expected a text of 1 to 300 characters, or null"),
         (application(intermediary="agg-9"), "intermediary: expected an object with intermediary_id and name, or null"),
         (application(intermediary={"intermediary_id": "x"}), f"intermediary.name: expected {A_NAME}; it is missing"),
         (

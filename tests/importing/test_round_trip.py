@@ -75,6 +75,7 @@ def installations(draw: st.DrawFn) -> list[dict[str, Any]]:
             "application_id": app,
             "name": draw(_names),
             "icon_url": draw(st.none() | st.just("https://icons.example/~x?y=%20")),
+            "purpose": draw(st.none() | _names),
             "intermediary_id": draw(st.none() | st.sampled_from(sorted(agents))) if agents else None,
             "status": draw(st.sampled_from(["active", "needs_review", "disabled"])),
         }

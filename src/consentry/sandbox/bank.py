@@ -50,6 +50,7 @@ def make_bank(seed: int = SEED) -> MadeUpBank:
                 app.application_id,
                 app.name,
                 f"https://icons.sandbox.example/{app.application_id}.png" if app.has_icon else None,
+                app.purpose,
                 app.intermediary,
             )
             for app in APPS

@@ -69,10 +69,11 @@ INTERMEDIARIES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An app: what it is called, through whom it reads, what it reads, and for how many days it is let (None: open)."""
+    """An app: its name, what it is for, through whom it reads, what, and for how many days it is let (None: open)."""
 
     application_id: str
     name: str
+    purpose: str
     intermediary: str | None
     clusters: tuple[str, ...]
     days: int | None = 365
@@ -82,16 +83,98 @@ class App:
 _MONEY: Final = ("ACCOUNT_BASIC", "BALANCES", "TRANSACTIONS")
 
 APPS: Final = (
-    App("quillvane", "Quillvane Budget", "ferrowlink", _MONEY),
-    App("pebblewick", "Pebblewick Savings Goals", "ferrowlink", ("ACCOUNT_BASIC", "BALANCES")),
-    App("marlowtide", "Marlowtide Home Loans", "tarnbrook", (*_MONEY, "ACCOUNT_DETAILED", "STATEMENTS"), 90),
-    App("tindrel", "Tindrel Tax", None, ("ACCOUNT_BASIC", "STATEMENTS", "TAX"), 180),
-    App("osprelle", "Osprelle Invest", "ostrelway", (*_MONEY, "INVESTMENTS")),
-    App("graymoss", "Graymoss Ledger", None, (*_MONEY, "ACCOUNT_DETAILED", "STATEMENTS"), None),
-    App("velkin", "Velkin Pay", "ostrelway", ("ACCOUNT_BASIC", "ACCOUNT_PAYMENTS", "BALANCES"), None),
-    App("bramblerow", "Bramblerow Round-Ups", "ferrowlink", _MONEY, None),
-    App("cindermark", "Cindermark Credit Check", "tarnbrook", (*_MONEY, "CUSTOMER_CONTACT"), 90),
-    App("juniperby", "Juniperby Rent", "tarnbrook", ("ACCOUNT_BASIC", "ACCOUNT_PAYMENTS"), 365, has_icon=False),
-    App("snapdrift", "Snapdrift Shared Bills", "ferrowlink", ("ACCOUNT_BASIC", "BALANCES", "BILLS")),
-    App("hollenby", "Hollenby Net Worth", "ostrelway", (*_MONEY, "INVESTMENTS", "REWARDS"), 365, has_icon=False),
+    App(
+        "quillvane",
+        "Quillvane Budget",
+        "Sorts what you spend into budgets and tells you what is left.",
+        "ferrowlink",
+        _MONEY,
+    ),
+    App(
+        "pebblewick",
+        "Pebblewick Savings Goals",
+        "Watches how close you are to what you are saving for.",
+        "ferrowlink",
+        ("ACCOUNT_BASIC", "BALANCES"),
+    ),
+    App(
+        "marlowtide",
+        "Marlowtide Home Loans",
+        "Checks income and spending for your mortgage application.",
+        "tarnbrook",
+        (*_MONEY, "ACCOUNT_DETAILED", "STATEMENTS"),
+        90,
+    ),
+    App(
+        "tindrel",
+        "Tindrel Tax",
+        "Fills in your tax return from statements and tax forms.",
+        None,
+        ("ACCOUNT_BASIC", "STATEMENTS", "TAX"),
+        180,
+    ),
+    App(
+        "osprelle",
+        "Osprelle Invest",
+        "Shows all your investments together and suggests what to rebalance.",
+        "ostrelway",
+        (*_MONEY, "INVESTMENTS"),
+    ),
+    App(
+        "graymoss",
+        "Graymoss Ledger",
+        "Keeps the books of your business up to date.",
+        None,
+        (*_MONEY, "ACCOUNT_DETAILED", "STATEMENTS"),
+        None,
+    ),
+    App(
+        "velkin",
+        "Velkin Pay",
+        "Pays from your account when you shop.",
+        "ostrelway",
+        ("ACCOUNT_BASIC", "ACCOUNT_PAYMENTS", "BALANCES"),
+        None,
+    ),
+    App(
+        "bramblerow",
+        "Bramblerow Round-Ups",
+        "Rounds up what you pay and saves the difference.",
+        "ferrowlink",
+        _MONEY,
+        None,
+    ),
+    App(
+        "cindermark",
+        "Cindermark Credit Check",
+        "Works out how likely a lender is to say yes.",
+        "tarnbrook",
+        (*_MONEY, "CUSTOMER_CONTACT"),
+        90,
+    ),
+    App(
+        "juniperby",
+        "Juniperby Rent",
+        "Proves to a landlord that you can pay the rent, and pays it.",
+        "tarnbrook",
+        ("ACCOUNT_BASIC", "ACCOUNT_PAYMENTS"),
+        365,
+        has_icon=False,
+    ),
+    App(
+        "snapdrift",
+        "Snapdrift Shared Bills",
+        "Splits bills between the people who share them.",
+        "ferrowlink",
+        ("ACCOUNT_BASIC", "BALANCES", "BILLS"),
+    ),
+    App(
+        "hollenby",
+        "Hollenby Net Worth",
+        "Adds up what you own and what you owe.",
+        "ostrelway",
+        (*_MONEY, "INVESTMENTS", "REWARDS"),
+        365,
+        has_icon=False,
+    ),
 )

@@ -45,6 +45,7 @@ class StoredApplication:
     application_id: str
     name: str
     icon_url: str | None
+    purpose: str | None
     intermediary_id: str | None
     status: str
 
@@ -78,7 +79,7 @@ async def intermediaries(connection: Connection, institution_id: int) -> list[St
 async def applications(connection: Connection, institution_id: int) -> list[StoredApplication]:
     """Give the institution's applications."""
     rows = await connection.fetch(
-        """select application_id, name, icon_url, intermediary_id, status
+        """select application_id, name, icon_url, purpose, intermediary_id, status
            from consentry.applications where institution_id = $1 order by application_id""",
         institution_id,
     )

@@ -74,6 +74,7 @@ join consentry.applications_after_import($1, $2) a on a.application_id = s.appli
 cross join lateral (values
     ('name', a.name, s.name <> a.name),
     ('icon_url', a.icon_url, s.icon_url is distinct from a.icon_url),
+    ('purpose', a.purpose, s.purpose <> a.purpose),
     ('intermediary_id', a.intermediary_id, s.intermediary_id is distinct from a.intermediary_id),
     ('status', a.status, s.status <> a.status)) as d (field, stored, is_fault)
 where s.institution_id = $1 and d.is_fault

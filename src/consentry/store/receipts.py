@@ -22,7 +22,7 @@ async def facts(connection: Connection, institution_id: int, *, consent_id: str,
     """Give a new receipt's id, in the order of time, and what is known around its consent."""
     row = await connection.fetchrow(
         """select consentry.time_ordered_id(consentry.now())::text, consentry.now(), i.public_id, i.name,
-                  to_jsonb(a) ->> 'purpose', d.at
+                  a.purpose, d.at
            from consentry.institutions i
            left join consentry.applications a on a.institution_id = i.institution_id and a.application_id = $3
            left join consentry.disputes d on d.institution_id = i.institution_id and d.consent_id = $2

@@ -26,11 +26,12 @@ class SandboxRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class MadeUpApplication:
-    """An app, and the intermediary through which it reads, or None."""
+    """An app, what it uses the data for, and the intermediary through which it reads, or None."""
 
     application_id: str
     name: str
     icon_url: str | None
+    purpose: str
     intermediary_id: str | None
 
 
@@ -151,12 +152,13 @@ async def fill(connection: Connection, institution_id: int, bank: MadeUpBank) ->
         [name for _, name in bank.intermediaries],
     )
     await connection.execute(
-        """insert into consentry.applications (institution_id, application_id, name, icon_url, intermediary_id)
-           select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[])""",
+        """insert into consentry.applications (institution_id, application_id, name, icon_url, purpose, intermediary_id)
+           select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])""",
         institution_id,
         [application.application_id for application in bank.applications],
         [application.name for application in bank.applications],
         [application.icon_url for application in bank.applications],
+        [application.purpose for application in bank.applications],
         [application.intermediary_id for application in bank.applications],
     )
     await connection.execute(

@@ -33,12 +33,13 @@ class StagedIntermediary(NamedTuple):
 
 
 class StagedApplication(NamedTuple):
-    """An application that has a line of its own; no status means as it is stored, or active."""
+    """An application that has a line of its own; no purpose and no status mean as it is stored, or none and active."""
 
     line: int
     application_id: str
     name: str
     icon_url: str | None
+    purpose: str | None
     intermediary_id: str | None
     status: str | None
 
@@ -137,6 +138,7 @@ _TABLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("application_id", _TEXT),
         ("name", _TEXT),
         ("icon_url", _TEXT),
+        ("purpose", _TEXT),
         ("intermediary_id", _TEXT),
         ("status", _TEXT),
     ),

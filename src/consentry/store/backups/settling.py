@@ -141,9 +141,10 @@ async def renumber(connection: Connection) -> None:
         from waiting w where w.institution_id = e.institution_id and w.entry_id = e.entry_id;
         update consentry.audit_chains set written_by = '1', entry_id = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
         update consentry.events set written_by = '1';
-        update consentry.institution_counts set seen_next_by = '1';
         """
     )
+    if await connection.fetchval("select to_regclass('consentry.institution_counts') is not null"):  # not in older ones
+        await connection.execute("update consentry.institution_counts set seen_next_by = '1'")
 
 
 async def end_short_lived(connection: Connection) -> list[tuple[int, str]]:

@@ -138,12 +138,14 @@ create table consentry.applications (
     application_id  text not null,
     name            text not null,
     icon_url        text,
+    purpose         text,
     intermediary_id text,
     status          text not null default 'active' check (status in ('active', 'needs_review', 'disabled')),
     created_at      timestamptz not null default consentry.now(),
     primary key (institution_id, application_id),
     foreign key (institution_id, intermediary_id) references consentry.intermediaries
 );
+comment on column consentry.applications.purpose is 'What the app uses the data for, in one sentence, as it was registered.';
 
 -- ---------------------------------------------------------------------------------------------- customers and consents
 

@@ -2,9 +2,8 @@
 --
 -- What is read is staged first, in chunks that commit one by one. The staged tables and the record of their chunks are
 -- unlogged: after a crash of PostgreSQL they are empty together, and the import starts over. Rows are written by INSERT
--- from arrays, because COPY FROM does not work under row-level security.
---
--- A staged row knows its line, counted from 1, and its entry: the index in a line's list of consents, or -1.
+-- from arrays, because COPY FROM does not work under row-level security. A staged row knows its line, counted from 1, and
+-- its entry: the index in a line's list of consents, or -1.
 
 -- ---------------------------------------------------------------------------------------------- what is kept
 
@@ -78,6 +77,7 @@ create unlogged table consentry.staged_applications (
     application_id  text not null,
     name            text not null,
     icon_url        text,
+    purpose         text,
     intermediary_id text,
     status          text,
     primary key (institution_id, line)
@@ -178,20 +178,20 @@ comment on function consentry.intermediaries_after_import(integer, boolean) is
     'The stored ones (a mirror''s give way to the file''s) and the file''s; line 0 is the store.';
 
 create function consentry.applications_after_import(institution integer, mirror boolean)
-    returns table (application_id text, name text, icon_url text, intermediary_id text, status text, line bigint, stored consentry.applications)
+    returns table (application_id text, name text, icon_url text, purpose text, intermediary_id text, status text, line bigint, stored consentry.applications)
     language sql stable
     as $$
-        select distinct on (f.application_id) f.application_id, f.name, f.icon_url,
+        select distinct on (f.application_id) f.application_id, f.name, f.icon_url, coalesce(f.purpose, a.purpose),
                case when f.intermediary_stated then f.intermediary_id else a.intermediary_id end,
                coalesce(f.status, a.status, 'active'), f.line, a
         from (
-            select application_id, name, icon_url, true as intermediary_stated, intermediary_id, status, line, 0 as entry, 1 as rank
+            select application_id, name, icon_url, purpose, true as intermediary_stated, intermediary_id, status, line, 0 as entry, 1 as rank
             from consentry.staged_applications where institution_id = institution
             union all
-            select application_id, name, icon_url, intermediary_stated, intermediary_id, null, line, entry, 2
+            select application_id, name, icon_url, null, intermediary_stated, intermediary_id, null, line, entry, 2
             from consentry.staged_mentions where institution_id = institution and describes
             union all
-            select application_id, name, icon_url, true, intermediary_id, status, 0, 0, case when mirror then 3 else 0 end
+            select application_id, name, icon_url, purpose, true, intermediary_id, status, 0, 0, case when mirror then 3 else 0 end
             from consentry.applications where institution_id = institution
         ) as f
         left join consentry.applications a on a.institution_id = institution and a.application_id = f.application_id
@@ -275,17 +275,17 @@ begin
         from consentry.intermediaries_after_import(institution, mirror) m
         where i.institution_id = institution and i.intermediary_id = m.intermediary_id and i.name <> m.name;
     get diagnostics intermediaries_changed = row_count;
-    insert into consentry.applications (institution_id, application_id, name, icon_url, intermediary_id, status)
-        select institution, a.application_id, a.name, a.icon_url, a.intermediary_id, a.status
+    insert into consentry.applications (institution_id, application_id, name, icon_url, purpose, intermediary_id, status)
+        select institution, a.application_id, a.name, a.icon_url, a.purpose, a.intermediary_id, a.status
         from consentry.applications_after_import(institution, mirror) a
         where (a.stored).application_id is null;
     get diagnostics applications_added = row_count;
     update consentry.applications s
-        set name = a.name, icon_url = a.icon_url, intermediary_id = a.intermediary_id, status = a.status
+        set name = a.name, icon_url = a.icon_url, purpose = a.purpose, intermediary_id = a.intermediary_id, status = a.status
         from consentry.applications_after_import(institution, mirror) a
         where s.institution_id = institution and s.application_id = a.application_id
-          and (s.name, s.icon_url, s.intermediary_id, s.status)
-              is distinct from (a.name, a.icon_url, a.intermediary_id, a.status);
+          and (s.name, s.icon_url, s.purpose, s.intermediary_id, s.status)
+              is distinct from (a.name, a.icon_url, a.purpose, a.intermediary_id, a.status);
     get diagnostics applications_changed = row_count;
     return next;
 end $$;

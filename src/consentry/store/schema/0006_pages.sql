@@ -48,10 +48,8 @@ create table consentry.branding (
 );
 
 alter table consentry.applications
-    add column purpose text,
     add column category text,
     add column website text;
-comment on column consentry.applications.purpose is 'What the app uses the data for, in one sentence, as it was registered.';
 
 do $$
 declare

@@ -98,6 +98,7 @@ def _application_line(application: StoredApplication) -> bytes:
             "application_id": application.application_id,
             "name": application.name,
             "icon_url": application.icon_url,
+            "purpose": application.purpose,
             "intermediary_id": application.intermediary_id,
             "status": application.status,
         }

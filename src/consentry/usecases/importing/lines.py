@@ -213,7 +213,9 @@ def _read_application(number: int, line: bytes, rows: StagedRows) -> None:
         field = "intermediary_id" if told.intermediary is None else "intermediary.intermediary_id"
         _check_id(field, intermediary_id)
     rows.applications.append(
-        StagedApplication(number, told.application_id, told.name, told.icon_url, intermediary_id, told.status)
+        StagedApplication(
+            number, told.application_id, told.name, told.icon_url, told.purpose, intermediary_id, told.status
+        )
     )
 
 

@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from consentry.domain.importing import CONSENT_ID
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Purpose = Annotated[str, Meta(min_length=1, max_length=300)]
 Identifier = Annotated[str, Meta(min_length=1, max_length=255)]
 Time = Annotated[datetime, Meta(tz=True)]
 Status = Literal["active", "paused", "expired", "revoked"]
@@ -56,6 +57,7 @@ class ApplicationLine(Struct, forbid_unknown_fields=True):
     application_id: Identifier
     name: Name
     icon_url: str | None = None
+    purpose: Purpose | None = None
     intermediary_id: Identifier | None = None
     intermediary: IntermediaryEntry | None = None
     status: Literal["active", "needs_review", "disabled"] | None = None
@@ -136,6 +138,7 @@ EXPECTED: Final[dict[str, str]] = {
     "intermediary": "an object with intermediary_id and name, or null",
     "application_id": _IDENTIFIER,
     "application_name": _NAME,
+    "purpose": "a text of 1 to 300 characters, or null",
     "icon_url": "an https address of at most 2048 characters, or null",
     "application_icon_url": "an https address of at most 2048 characters, or null",
     "customer_id": _IDENTIFIER,
