@@ -20,6 +20,7 @@ from consentry.sandbox.demo_file import Demo
 from consentry.sandbox.words import INSTITUTION, INSTITUTION_NAME
 from consentry.store import audit, sandbox
 from consentry.store.sandbox import CustomerCount
+from consentry.usecases.branding.change import BrandingChange, change_branding
 from consentry.usecases.credentials.generate import generate_credentials
 from consentry.usecases.credentials.rotate import rotate_credentials
 from consentry.usecases.credentials.show import show_credentials
@@ -29,6 +30,7 @@ from consentry.usecases.institution.list_all import find_institution
 from consentry.usecases.services import Services
 
 ACTOR: Final = Actor(ActorKind.OPERATOR, "sandbox")
+LOOKS: Final = BrandingChange(theme={"accent": "#1d6b4f", "radius": 12}, fraud_phone="+1 555 010 0199")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ async def prepare(services: Services, *, known: Demo | None, bank_app: str, on_s
         make = _first_credentials if credentials is None else _next_credentials
         client_id, client_secret = await make(services, institution.institution_id)
     is_new = await _fill(services, institution, on_step=on_step)
+    if is_new:
+        await change_branding(services, institution.institution_id, LOOKS, actor=ACTOR)
     await _let_embed(services, institution.institution_id, bank_app)
     async with services.session.begin(institution.institution_id) as connection:
         customers = await sandbox.customer_counts(connection)
