@@ -1,5 +1,7 @@
 """What a customer does on the dashboard: look, switch, undo, stop one, stop all, say that an app is a stranger."""
 
+import json
+
 import httpx
 import pytest
 from playwright.async_api import Locator, Page, expect
@@ -206,3 +208,27 @@ async def test_a_double_click_stops_once_and_leaves_no_error(
     await view.get_by_role("button", name="Stop sharing").dblclick()
     await expect(view.get_by_text("You have stopped sharing with Budget Buddy.").first).to_be_visible()
     assert sum(asked.path.endswith("/stop/confirmed") for asked in await watch.asked()) == 1
+
+
+@SCRIPT
+async def test_a_receipt_is_handed_out_and_the_history_tells_what_was_done(
+    contexts: Contexts, stage: Stage, household: Household, scripted: bool
+) -> None:
+    opened = await _open(contexts, stage, await household.single(), scripted=scripted)
+    view = opened.view
+    await view.get_by_role("button", name="Budget Buddy").click()
+    await view.get_by_role("switch", name="Rainy Day").click()
+    await expect(view.get_by_text("Rainy Day was shared")).to_be_visible()
+    found = []
+    for name in ("Download as PDF", "Download as signed data"):
+        async with opened.page.expect_download() as downloading:
+            await view.get_by_role("button", name=name).click()
+        download = await downloading.value
+        found.append((download.suggested_filename, (await download.path()).read_bytes()))
+    (pdf_name, pdf), (data_name, data) = found
+    assert pdf_name.endswith(".pdf")
+    assert pdf.startswith(b"%PDF-")
+    assert data_name.endswith(".json")
+    assert json.loads(data)["receipt"]["receipt_id"] in data_name
+    await view.get_by_role("button", name="Stop sharing").click()
+    await expect(view.get_by_role("button", name="Keep sharing")).to_be_visible()
