@@ -21,7 +21,7 @@ from tests.serving import environment, start_service
 pytestmark = pytest.mark.serial
 
 ROOT = Path(__file__).parents[2]
-LATER_START_SECONDS = 5
+LATER_START_SECONDS = 20  # the promise is 5 on a machine that has nothing else to do; here a hang is looked for
 FIRST_START_SECONDS = 60
 ADDRESSES = {"base_url": "", "bank_app": ""}  # any that are free, where the tests start a demo
 TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")

@@ -11,8 +11,9 @@ from consentry.domain.actor import Actor, ActorKind
 from consentry.domain.refusal import InvalidOrigin
 from consentry.usecases.credentials.leaked import end_leaked_credentials
 from consentry.usecases.institution.change_origins import add_origin
+from consentry.usecases.page.forget import forget_pages
 from consentry.usecases.services import Services
-from tests.builders import Tenant
+from tests.builders import ACCOUNTS, Tenant
 from tests.serving import Service
 from tests.web.calls import Api
 from tests.web.screens import SECRET, Dashboard, Screen
@@ -176,3 +177,75 @@ async def test_neither_token_nor_secret_is_logged_or_stored(
     assert secret not in logged
     stored = str(await super_connection.fetch("select p::text from consentry.page_sessions p"))
     assert secret not in stored
+
+
+def test_every_screen_has_the_headers_that_keep_it_to_itself(api: Api, dashboard: Dashboard) -> None:
+    """R76, R77, R82: one sweep over all that the dashboard answers with a page."""
+    secret = dashboard.open(api.token()).secret
+    app = "/embed/apps/_budget1"
+    screens = [
+        *(dashboard.post(path, secret) for path in ("/embed/apps", "/embed/stop-all", "/embed/continue", app)),
+        *(dashboard.post(f"{app}/{step}", secret) for step in ("stop", "dispute", "stop/confirmed")),
+        dashboard.post("/embed/apps/_nothing", secret),
+        dashboard.post_from({"Sec-Fetch-Site": "cross-site"}, "/embed/apps", secret),
+        dashboard.open("nonsense"),
+        dashboard.post("/embed/done", secret),
+    ]
+    for screen in screens:
+        headers = screen.answer.headers
+        policy = {part.split()[0]: part.split()[1:] for part in headers["content-security-policy"].split(";")}
+        assert policy["default-src"] == policy["base-uri"] == policy["object-src"] == ["'none'"], screen.name
+        assert policy["frame-ancestors"] == ["'none'"]
+        assert not {"'unsafe-inline'", "'unsafe-eval'", "*", "https:"} & {
+            word for words in policy.values() for word in words
+        }
+        (nonce,) = (word for word in policy["style-src"] if word.startswith("'nonce-"))
+        assert screen.answer.text.count("<style") == screen.answer.text.count(f'<style nonce="{nonce[7:-1]}"') == 1
+        assert "set-cookie" not in headers
+        assert headers["cache-control"] == "no-store"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["content-type"] == "text/html; charset=utf-8"
+        assert headers["strict-transport-security"].startswith("max-age=31536000")
+
+
+async def test_pages_of_yesterday_are_forgotten_and_todays_kept(
+    api: Api, dashboard: Dashboard, services: Services, super_connection: Any
+) -> None:
+    old, new = (dashboard.open(api.token()).secret for _ in range(2))
+    await super_connection.execute(
+        """update consentry.page_sessions set opened_at = opened_at - interval '25 hours'
+           where page_id = (select page_id from consentry.page_sessions where customer_id = 'cust-1'
+                            and institution_id = $1 order by opened_at limit 1)""",
+        api.tenant.institution_id,
+    )
+    assert await forget_pages(services.session) >= 1
+    assert ended(dashboard.post("/embed/apps", old))
+    assert dashboard.post("/embed/apps", new).answer.status_code == 200
+
+
+def test_nothing_is_switched_after_the_opening_token_was_revoked(api: Api, dashboard: Dashboard) -> None:
+    """R113: switches that race with the revocation come before it, or are refused; none commits behind it."""
+    token = api.token()
+    secret = dashboard.open(token).secret
+    path = "/embed/apps/_lender1/accounts"
+
+    def switch(number: int) -> int:
+        account, enabled = ACCOUNTS[number % 3]["account_id"], "false" if number // 3 % 2 else "true"
+        fields = {"account": account, "enabled": enabled, "confirmed": "true"}
+        return dashboard.post(path, secret, **fields).answer.status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        switched = [pool.submit(switch, number) for number in range(24)]
+        revoked = pool.submit(api.call, "DELETE", f"/token/{token}", auth=api.tenant.basic)
+        later = [pool.submit(switch, number) for number in range(24)]
+        assert revoked.result().status_code == 200
+        before = shared(api)
+        assert {task.result() for task in [*switched, *later]} <= {200, 401}
+    assert switch(0) == 401
+    assert shared(api) == before
+
+
+def shared(api: Api) -> list[bool]:
+    (lender,) = (consent for consent in api.consents(api.token()) if consent["id"] == "_lender1")
+    return [account["enabled"] for account in lender["accounts"]]

@@ -56,10 +56,6 @@ class Page:
         """Give the moment at which the page ends, however busy it is."""
         return self.opened_at + LONGEST
 
-    def lives_at(self, moment: datetime) -> bool:
-        """Tell whether the page, unused since, would still live at a later moment."""
-        return moment < min(self.moment + IDLE, self.ends_at)
-
 
 def check_origin(text: str, *, allow_loopback: bool) -> str:
     """Give an origin as browsers write it (RFC 6454, section 6.2): small letters, no usual port, nothing after it.
