@@ -131,7 +131,12 @@ begin
         select q.number::integer, q.institution_id, q.customer_id
         from unnest(institution_ids, consentry.owners_of_hosts(hosts), jtis, customer_ids) with ordinality
             as q (institution_id, host_owner, jti, customer_id, number)
-        join consentry.tokens t on t.institution_id = q.institution_id and t.jti = q.jti and t.jti between oldest and newest
+        -- Row by row, by the whole key: as a plain join all tokens of the hour were read for each one asked for, where
+        -- PostgreSQL's statistics were of tokens that are gone.
+        cross join lateral (
+            select * from consentry.tokens s
+            where s.institution_id = q.institution_id and s.jti = q.jti and s.jti between oldest and newest
+            limit 1) t
         join consentry.institutions i on i.institution_id = q.institution_id
         where t.customer_id = q.customer_id and t.expires_at > moment and t.spent_at is null and t.revoked_at is null
           and i.status = 'enabled' and t.issued_at >= i.tokens_valid_after
