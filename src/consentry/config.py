@@ -13,6 +13,8 @@ from typing import Final, TypeVar
 PREFIX: Final = "CONSENTRY_"
 SURFACES: Final = ("api", "embed", "portal")
 """What a service can answer: the institutions' servers, customers' dashboards, staff."""
+ANSWERED: Final = frozenset({"api", "embed"})
+"""What it answers unless told otherwise: staff can't sign in yet."""
 Value = TypeVar("Value")
 
 
@@ -154,7 +156,7 @@ class _Reader:
 
     def surfaces(self, name: str) -> frozenset[str]:
         wanted = f"some of {', '.join(SURFACES)}, with commas between"
-        return self._within(name, frozenset(SURFACES), parse_surfaces, wanted, lambda _: True)
+        return self._within(name, ANSWERED, parse_surfaces, wanted, lambda _: True)
 
     def integer(self, name: str, default: int, *, least: int, most: int) -> int:
         return self._within(name, default, int, f"a whole number from {least} to {most}", lambda v: least <= v <= most)

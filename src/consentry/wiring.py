@@ -27,6 +27,7 @@ from consentry.web.metrics import RequestMetrics
 from consentry.web.observation import Observation
 from consentry.web.openapi import page as api_reference
 from consentry.web.pages import build_pages
+from consentry.web.portal import routes as portals
 from consentry.web.receipts import published_keys
 from consentry.web.safety.admission import Admission
 from consentry.web.safety.limits import LIMITS_FILE, SharedLimits
@@ -103,6 +104,7 @@ def build_app(services: Services, settings: Settings, *, shared_folder: Path) ->
             *(api_reference.routes() if serves_api else []),
             *(published_keys.routes(services.session) if settings.surfaces & {"api", "embed"} else []),
             *(dashboard.routes(services, admission) if "embed" in settings.surfaces else []),
+            *(portals.routes(services, settings) if "portal" in settings.surfaces else []),
         ]
     )
     front = Front(pages, admission, observation, trusted_proxies=settings.trusted_proxies)

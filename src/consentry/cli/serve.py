@@ -30,7 +30,7 @@ _WORKER: Final = Companion((sys.executable, "-m", "consentry", "worker", "--comp
 def serve(
     *,
     bind: Annotated[str | None, Parameter(help="Where to listen, such as 127.0.0.1:8080; port 0 is any.")] = None,
-    surfaces: Annotated[str | None, Parameter(help="What to answer: api, embed, portal; else all.")] = None,
+    surfaces: Annotated[str | None, Parameter(help="What to answer: api, embed, portal; else the first two.")] = None,
     workers: Annotated[int | None, Parameter(help="How many processes answer; else one a core.")] = None,
     with_worker: Annotated[
         bool | None,

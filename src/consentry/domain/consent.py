@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from consentry.domain.account import CustomerAccounts
 from consentry.domain.actor import Actor, ActorKind
@@ -233,7 +233,15 @@ def _require_changeable(consent: Consent, circumstances: Circumstances) -> None:
 
 
 def _who_ends(actor: Actor) -> str:
-    return ActorKind.SYSTEM.value if actor.kind is ActorKind.OPERATOR else actor.kind.value
+    match actor.kind:
+        case ActorKind.OPERATOR:
+            return ActorKind.SYSTEM.value
+        case ActorKind.STAFF | ActorKind.PARTNER:
+            return ActorKind.INSTITUTION.value
+        case ActorKind.CUSTOMER | ActorKind.INSTITUTION | ActorKind.RECIPIENT | ActorKind.SYSTEM:
+            return actor.kind.value
+        case _:
+            assert_never(actor.kind)
 
 
 def newest_first(consents: Iterable[Consent]) -> list[Consent]:

@@ -310,3 +310,66 @@ class InvalidOrigin(Refusal):
 class InvalidBranding(Refusal):
     code = "invalid_branding"
     sentence = "These looks can't be used; see the Theme page for what can be chosen."
+
+
+class SignedOut(Refusal):
+    code = "signed_out"
+    sentence = "You are signed out; sign in again."
+
+
+class NotAllowed(Refusal):
+    code = "not_allowed"
+    sentence = "Your role does not allow this; ask an admin of your team."
+
+
+class ForgedRequest(Refusal):
+    code = "forged_request"
+    sentence = "This form did not come from your own page, or the page was too old; reload it and try again."
+
+
+class NotInvited(Refusal):
+    code = "not_invited"
+    sentence = "You are not on this team; ask one of its admins to invite you by e-mail."
+
+
+class EmailUnverified(Refusal):
+    code = "email_unverified"
+    sentence = (
+        "Your identity provider does not confirm your e-mail address (email_verified); ask those who look after it."
+    )
+
+
+class MemberExists(Refusal):
+    code = "member_exists"
+    sentence = "Somebody with this e-mail address is on the team already."
+
+
+class UnknownMember(Refusal):
+    code = "unknown_member"
+    sentence = "There is no such person on the team; they may have been removed meanwhile."
+
+
+class LastAdmin(Refusal):
+    code = "last_admin"
+    sentence = "This is the last admin who can sign in; make somebody else an admin first."
+
+
+class NoStaffProvider(Refusal):
+    code = "no_staff_provider"
+    sentence = (
+        "Sign-in is not set up here yet; whoever runs consentry makes a link for the first admin"
+        " with consentry staff first-admin."
+    )
+
+
+class SetupLinkDead(Refusal):
+    code = "setup_link_dead"
+    sentence = (
+        "This set-up code is not right, was used or has expired; whoever runs consentry makes a new one"
+        " with consentry staff first-admin."
+    )
+
+
+class UnknownPartner(Refusal):
+    code = "unknown_partner"
+    sentence = "There is no channel partner with this id; see consentry partner list."

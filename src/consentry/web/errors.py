@@ -44,12 +44,23 @@ PAGES: Final[dict[type[Refusal], int]] = {
     reasons.PageEnded: 401,
     reasons.ForeignOrigin: 403,
     reasons.NotOnThisRequest: 425,
+    reasons.SignedOut: 401,
+    reasons.NotAllowed: 403,
+    reasons.ForgedRequest: 403,
+    reasons.NotInvited: 403,
+    reasons.EmailUnverified: 403,
+    reasons.MemberExists: 422,
+    reasons.UnknownMember: 404,
+    reasons.LastAdmin: 422,
+    reasons.NoStaffProvider: 404,
+    reasons.SetupLinkDead: 403,
 }
 """What only pages refuse; for everything else they answer as the API does."""
 
 COMMAND_LINE_ONLY: Final[frozenset[type[Refusal]]] = frozenset(
     {
         reasons.UnknownInstitution,
+        reasons.UnknownPartner,
         reasons.InstitutionExists,
         reasons.InvalidInstitution,
         reasons.InvalidSettings,
@@ -76,8 +87,8 @@ _REALM: Final = 'realm="consentry"'
 
 
 def page_status(refusal: Refusal) -> int:
-    """Give the status with which a page answers a refusal."""
-    return PAGES.get(type(refusal)) or CONSENT_API[type(refusal)]
+    """Give the status with which a page answers a refusal; what has none of its own concerns what was typed."""
+    return PAGES.get(type(refusal)) or CONSENT_API.get(type(refusal), 422)
 
 
 def error_headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:

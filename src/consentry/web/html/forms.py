@@ -23,6 +23,11 @@ class Form:
         """Give a field's value without the blanks around it; an empty one counts as absent (RFC 6749, section 3.1)."""
         return next((value.strip() for field, value in self.fields if field == name and value.strip()), default)
 
+    def number(self, name: str) -> int:
+        """Give a field's value as a whole number of at most nine digits; 0 if it is none."""
+        text = self.text(name)
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
     def all(self, name: str) -> tuple[str, ...]:
         """Give all values of a field that may come several times."""
         return tuple(value for field, value in self.fields if field == name)

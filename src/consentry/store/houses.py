@@ -1,0 +1,73 @@
+"""Houses: institutions and the partners that look after them, as staff come in.
+
+What an institution is, and how its customers' requests find it, is the business of institutions.py.
+"""
+
+from dataclasses import dataclass
+
+import asyncpg
+
+from consentry.domain.refusal import InstitutionExists
+from consentry.domain.staff import House
+from consentry.store.session import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class FoundHouse:
+    """A house, as far as anybody may know: its internal id, public id, name and host name."""
+
+    institution_id: int
+    public_id: str
+    name: str
+    host: str | None
+    kind: House
+
+
+async def find(connection: Connection, public_id: str | None, *, host: str | None, kind: House) -> FoundHouse | None:
+    """Find a house by the host name that was asked; where that belongs to none, by its public id."""
+    row = await connection.fetchrow(
+        "select institution_id, public_id, name, host, kind from consentry.house_of($1, $2, $3)",
+        public_id,
+        host,
+        kind.value,
+    )
+    if row is None:
+        return None
+    return FoundHouse(
+        institution_id=row["institution_id"],
+        public_id=row["public_id"],
+        name=row["name"],
+        host=row["host"],
+        kind=House(row["kind"]),
+    )
+
+
+async def all_ids(connection: Connection) -> list[int]:
+    """Give the internal ids of all institutions and partners."""
+    return [row[0] for row in await connection.fetch("select institution_id from consentry.house_ids()")]
+
+
+async def add_partner(connection: Connection, *, public_id: str, name: str, host: str | None) -> int:
+    """Add a partner and give its internal id.
+
+    Raises:
+        InstitutionExists: the public id or the host is taken.
+    """
+    try:
+        added: int = await connection.fetchval("select consentry.add_partner($1, $2, $3)", public_id, name, host)
+    except asyncpg.UniqueViolationError:
+        raise InstitutionExists from None
+    return added
+
+
+async def institutions_of(connection: Connection, partner_id: int) -> list[int]:
+    """Give the internal ids of the institutions that a partner looks after."""
+    found: list[int] = await connection.fetchval("select consentry.institutions_of_partner($1)", partner_id)
+    return found
+
+
+async def give_to_partner(connection: Connection, institution_id: int, *, partner_id: int | None) -> None:
+    """Let a partner look after an institution from now on, or none."""
+    await connection.execute(
+        "update consentry.institutions set partner_id = $2 where institution_id = $1", institution_id, partner_id
+    )

@@ -1,0 +1,1 @@
+"""Staff: who comes into the portals, how, and who decides about it."""

@@ -1,0 +1,1 @@
+"""The Channel Partner Portal, at /partner: for companies that look after several institutions."""

@@ -1,0 +1,1 @@
+"""The Data Provider Portal, at /admin: what an institution's staff see and do."""

@@ -1,0 +1,63 @@
+"""Lists as files and addresses: CSV that no spreadsheet runs, and addresses that say what a list shows."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+PAGE: Final = 50
+"""How many entries a page of a list has, unless it says otherwise."""
+MOST_IN_CSV: Final = 10_000
+"""How many entries a file has at most."""
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+_LONGEST_FILTER: Final = 200
+
+
+def csv_answer(name: str, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
+    """Answer with a CSV file (RFC 4180); what a spreadsheet would take for a formula gets an apostrophe before it."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(headings)
+    writer.writerows([neutral(cell) for cell in row] for row in rows)
+    return Response(
+        text.getvalue().encode("utf-8-sig"),
+        media_type="text/csv; charset=utf-8",
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+            "Referrer-Policy": "no-referrer",
+        },
+    )
+
+
+def neutral(cell: object) -> str:
+    """Give a cell as text that no spreadsheet takes for a formula; numbers stay numbers."""
+    if cell is None:
+        return ""
+    if isinstance(cell, int | float):
+        return str(cell)
+    text = str(cell).replace("\x00", "")
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) or text.startswith(_FORMULA) else text
+
+
+def filters(request: Request, *names: str) -> dict[str, str]:
+    """Give the filters of a list from its address: trimmed, at most 200 characters; absent ones are empty."""
+    return {name: _plain(request.query_params.get(name, "")) for name in names}
+
+
+def address(path: str, query: Iterable[tuple[str, str]], changes: Mapping[str, object] | None = None) -> str:
+    """Give an address with a query, of which some values are changed; None and empty ones are left out."""
+    merged: dict[str, object] = dict(query)
+    merged.update(changes or {})
+    kept = {name: str(value) for name, value in merged.items() if value not in (None, "")}
+    return f"{path}?{urlencode(kept)}" if kept else path
+
+
+def _plain(text: str) -> str:
+    return "".join(character for character in text.strip()[:_LONGEST_FILTER] if character.isprintable())

@@ -1,0 +1,55 @@
+"""Pages that say no: with the portal around them for who is signed in, plain for everybody else."""
+
+from starlette.responses import RedirectResponse, Response
+
+from consentry.domain.refusal import NotAllowed, NotFound, Refusal, TemporarilyUnavailable
+from consentry.domain.staff import House
+from consentry.web.errors import RETRY_AFTER_SECONDS, error_headers
+from consentry.web.portal.rendering import render, render_outside
+from consentry.web.portal.signed_in import PREFIX, SignedIn
+
+_TITLES = {
+    NotAllowed: "Your role does not allow this",
+    NotFound: "There is nothing here",
+    TemporarilyUnavailable: "Not just now",
+}
+_SENTENCES = {
+    NotFound: "This page does not exist, or what it showed is not yours to see or is gone.",
+    TemporarilyUnavailable: "The service cannot answer at the moment. Nothing was changed; try again in a few seconds.",
+}
+
+
+def refused_page(staff: SignedIn | None, refusal: Refusal, *, status: int) -> Response:
+    """Say no to somebody who is signed in."""
+    if staff is None:
+        return RedirectResponse(f"{PREFIX[House.INSTITUTION]}/sign-in", status_code=303)
+    return render(
+        staff,
+        "refused.html",
+        title=_TITLES.get(type(refusal), "This was refused"),
+        section="",
+        status=status,
+        headers=_headers(refusal),
+        sentence=_SENTENCES.get(type(refusal), refusal.description),
+        code=refusal.code,
+    )
+
+
+def refused_outside(refusal: Refusal, *, house: House, status: int, request_id: str = "") -> Response:
+    """Say no to somebody who is not signed in."""
+    return render_outside(
+        "refused_outside.html",
+        title=_TITLES.get(type(refusal), "This was refused"),
+        status=status,
+        headers=_headers(refusal),
+        sentence=_SENTENCES.get(type(refusal), refusal.description),
+        code=refusal.code,
+        prefix=PREFIX[house],
+        request_id=request_id,
+    )
+
+
+def _headers(refusal: Refusal) -> dict[str, str]:
+    if isinstance(refusal, TemporarilyUnavailable):
+        return {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return {name.decode(): value.decode() for name, value in error_headers(refusal)}

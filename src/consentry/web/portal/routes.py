@@ -1,0 +1,82 @@
+"""The portals' routes: those of every page, joined behind one gate, with the navigation that leads to them."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from consentry.config import Settings
+from consentry.domain.refusal import NotFound
+from consentry.domain.staff import ROLES, House
+from consentry.usecases.services import Services
+from consentry.web.portal import account
+from consentry.web.portal.doors import Gate, PortalRoute, RouteWithoutRole, route_of
+from consentry.web.portal.navigation import Navigation, Place
+from consentry.web.portal.refusing import refused_page
+from consentry.web.portal.rendering import ASSETS, environment
+from consentry.web.portal.signed_in import PREFIX, SignedIn
+
+
+def pages(services: Services, settings: Settings) -> list[BaseRoute]:
+    """Give the routes of all pages of both portals that need somebody to be signed in."""
+    return [*(route for house in House for route in account.routes(services, house))]
+
+
+def routes(services: Services, settings: Settings) -> list[BaseRoute]:
+    """Give all routes of both portals.
+
+    Raises:
+        RouteWithoutRole: a page does not say who may see it.
+    """
+    environment()
+    return [ASSETS.route, *joined(services, [*pages(services, settings), *_ends()])]
+
+
+def joined(services: Services, found: Sequence[BaseRoute]) -> list[BaseRoute]:
+    """Put pages behind one gate.
+
+    Raises:
+        RouteWithoutRole: something is no page with a role, or two have the same name.
+    """
+    behind = [route for route in found if isinstance(route, PortalRoute)]
+    if len(behind) < len(found):
+        raise RouteWithoutRole("every page of the portals is made by portal_route or partner_route")
+    names = [route.name for route in behind]
+    if len(names) != len(set(names)):
+        raise RouteWithoutRole(f"two pages share a name: {sorted(name for name in names if names.count(name) > 1)}")
+    gate = Gate(services, Navigation({route.name: Place(route.path, route.roles) for route in behind}))
+    for route in behind:
+        route.gate = gate
+    beginnings: list[BaseRoute] = [
+        Route(PREFIX[house], _beginning(gate, house), methods=["GET"], name=f"{house}.beginning") for house in House
+    ]
+    return [*beginnings, *behind]
+
+
+def _ends() -> list[PortalRoute]:
+    """Give the last route of each portal, for paths that lead nowhere."""
+    return [
+        route_of(
+            house,
+            f"{PREFIX[house]}/{{rest:path}}",
+            _nothing,
+            role=ROLES[house],
+            methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
+            name=f"{house}.nothing",
+        )
+        for house in House
+    ]
+
+
+async def _nothing(_: Request, staff: SignedIn) -> Response:
+    return refused_page(staff, NotFound(), status=404)
+
+
+def _beginning(gate: Gate, house: House) -> Callable[[Request], Awaitable[Response]]:
+    async def begin(request: Request) -> Response:
+        staff = await gate.find(request, house)
+        first = None if staff is None else gate.navigation.first(house, staff.role)
+        return RedirectResponse(first or f"{PREFIX[house]}/sign-in", status_code=303)
+
+    return begin

@@ -1,0 +1,45 @@
+"""Who is signed in, as every page of the portals gets it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from consentry.domain.actor import Actor
+from consentry.domain.staff import House, Role
+from consentry.web.portal.navigation import Links
+
+PREFIX: Final = {House.INSTITUTION: "/admin", House.PARTNER: "/partner"}
+"""Below which path each portal is."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A member of staff with a live session, and where they are.
+
+    `institution_id`, `institution` (the public id) and `institution_name` are of the house whose staff it is: of the
+    partner in the partners' portal. `path` and `query` are of the request, `csrf` is what its forms must hold, and
+    `navigation` is where this role may go.
+    """
+
+    house: House
+    institution_id: int
+    institution: str
+    institution_name: str
+    member_id: UUID
+    name: str | None
+    email: str
+    role: Role
+    csrf: str = field(repr=False)
+    actor: Actor
+    session_id: UUID
+    ends_at: datetime
+    moment: datetime
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    navigation: tuple[Links, ...] = ()
+
+    @property
+    def prefix(self) -> str:
+        """Give the path of the portal, without a slash at its end."""
+        return PREFIX[self.house]
