@@ -1,4 +1,7 @@
-"""The composition root: the only module that knows every layer and puts them together."""
+"""The composition root: the only module that knows every layer and puts them together.
+
+The web is imported by whoever serves: commands that serve nothing start in half the time without it.
+"""
 
 import contextlib
 import secrets
@@ -6,6 +9,7 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from consentry.config import Settings
 from consentry.keyring import Keyring, KeyringError, new_keyring, parse_keyring, read_key_file, write_key_file
@@ -17,20 +21,13 @@ from consentry.usecases.consent.changes import ConsentChanges
 from consentry.usecases.services import Services
 from consentry.usecases.token.signing_keys import SigningKeys
 from consentry.usecases.token.verify import TokenVerifier
-from consentry.web import operations as operator_pages
-from consentry.web.app import App
-from consentry.web.consent_api.app import ConsentApi
-from consentry.web.consent_api.operations import Operations
-from consentry.web.embed import routes as dashboard
-from consentry.web.front import Front
-from consentry.web.metrics import RequestMetrics
-from consentry.web.observation import Observation
-from consentry.web.openapi import page as api_reference
-from consentry.web.pages import build_pages
-from consentry.web.portal import routes as portals
-from consentry.web.receipts import published_keys
-from consentry.web.safety.admission import Admission
-from consentry.web.safety.limits import LIMITS_FILE, SharedLimits
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from consentry.web.app import App
+    from consentry.web.metrics import RequestMetrics
+    from consentry.web.safety.admission import Admission
 
 _KEY_COMMAND_SECONDS = 30
 
@@ -91,21 +88,44 @@ async def open_services(
         await session.close()
 
 
-def build_app(services: Services, settings: Settings, *, shared_folder: Path) -> App:
+def build_app(services: Services, settings: Settings, *, shared_folder: Path) -> "App":
     """Put the surfaces of a worker process together; `shared_folder` is what all workers of the service share."""
+    from consentry.web.app import App
+    from consentry.web.consent_api.app import ConsentApi
+    from consentry.web.consent_api.operations import Operations
+    from consentry.web.front import Front
+    from consentry.web.metrics import RequestMetrics
+    from consentry.web.observation import Observation
+    from consentry.web.safety.admission import Admission
+    from consentry.web.safety.limits import LIMITS_FILE, SharedLimits
+
     admission = Admission(SharedLimits(shared_folder / LIMITS_FILE), settings.limits)
     metrics = RequestMetrics(shared_folder)
     observation = Observation(metrics, logs_requests=settings.log_level in ("debug", "info"))
     consent_api = ConsentApi(Operations(services, admission), admission, observation, settings)
-    serves_api = "api" in settings.surfaces
-    pages = build_pages(
+    pages = _build_pages(services, settings, admission, metrics)
+    front = Front(pages, admission, observation, trusted_proxies=settings.trusted_proxies)
+    return App(consent_api, front, observation, metrics, serves_api="api" in settings.surfaces)
+
+
+def _build_pages(
+    services: Services, settings: Settings, admission: "Admission", metrics: "RequestMetrics"
+) -> "Starlette":
+    """Put the pages of the surfaces that are served together, with what operators ask for."""
+    from consentry.web import operations as operator_pages
+    from consentry.web.embed import routes as dashboard
+    from consentry.web.openapi import page as api_reference
+    from consentry.web.pages import build_pages
+    from consentry.web.portal import routes as portals
+    from consentry.web.receipts import published_keys
+
+    surfaces = settings.surfaces
+    return build_pages(
         [
             *operator_pages.routes(services.session, metrics),
-            *(api_reference.routes() if serves_api else []),
-            *(published_keys.routes(services.session) if settings.surfaces & {"api", "embed"} else []),
-            *(dashboard.routes(services, admission) if "embed" in settings.surfaces else []),
-            *(portals.routes(services, settings) if "portal" in settings.surfaces else []),
+            *(api_reference.routes() if "api" in surfaces else []),
+            *(published_keys.routes(services.session) if surfaces & {"api", "embed"} else []),
+            *(dashboard.routes(services, admission) if "embed" in surfaces else []),
+            *(portals.routes(services, settings) if "portal" in surfaces else []),
         ]
     )
-    front = Front(pages, admission, observation, trusted_proxies=settings.trusted_proxies)
-    return App(consent_api, front, observation, metrics, serves_api=serves_api)
