@@ -26,11 +26,20 @@ def test_everything_has_a_safe_default() -> None:
         ("TRUSTED_PROXIES", "-1"),
         ("SOURCE_RATE", "nan"),
         ("CHECKPOINT_SYSLOG", "maybe"),
+        ("ALLOWED_ORIGINS", "https://idp.bank.internal/path"),
+        ("ALLOWED_ORIGINS", "https://idp.bank.internal,"),
+        ("ALLOWED_ORIGINS", "idp.bank.internal"),
+        ("ALLOWED_ORIGINS", "https://[::1"),
     ],
 )
 def test_a_value_that_can_not_be_used_names_its_variable(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"CONSENTRY_{name}"):
         Settings.read({f"CONSENTRY_{name}": value})
+
+
+def test_allowed_origins_are_read_as_they_are_compared() -> None:
+    settings = Settings.read({"CONSENTRY_ALLOWED_ORIGINS": "https://IDP.bank.internal, http://127.0.0.1:9000"})
+    assert settings.allowed_origins == {"https://idp.bank.internal", "http://127.0.0.1:9000"}
 
 
 def test_a_misspelt_variable_is_refused() -> None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
+from consentry.domain.origin import is_origin
+
 PREFIX: Final = "CONSENTRY_"
 SURFACES: Final = ("api", "embed", "portal")
 """What a service can answer: the institutions' servers, customers' dashboards, staff."""
@@ -75,6 +77,7 @@ class Settings:
     workers: int
     connections: int
     trusted_proxies: int
+    allowed_origins: frozenset[str]
     drain_seconds: float
     limits: Limits
     log_level: str
@@ -108,6 +111,7 @@ class Settings:
             workers=reader.integer("WORKERS", os.cpu_count() or 1, least=1, most=256),
             connections=reader.integer("CONNECTIONS", 8, least=3, most=100),
             trusted_proxies=reader.integer("TRUSTED_PROXIES", 0, least=0, most=10),
+            allowed_origins=reader.origins("ALLOWED_ORIGINS"),
             drain_seconds=reader.number("DRAIN_SECONDS", 30, least=0, most=600),
             limits=Limits(
                 institution_rate=reader.number("INSTITUTION_RATE", 20_000, least=0.1, most=1e9),
@@ -158,6 +162,10 @@ class _Reader:
         wanted = f"some of {', '.join(SURFACES)}, with commas between"
         return self._within(name, ANSWERED, parse_surfaces, wanted, lambda _: True)
 
+    def origins(self, name: str) -> frozenset[str]:
+        wanted = "origins such as https://idp.bank.internal:8443, with commas between"
+        return self._within(name, frozenset(), parse_origins, wanted, lambda _: True)
+
     def integer(self, name: str, default: int, *, least: int, most: int) -> int:
         return self._within(name, default, int, f"a whole number from {least} to {most}", lambda v: least <= v <= most)
 
@@ -197,6 +205,18 @@ def parse_surfaces(text: str) -> frozenset[str]:
     if not chosen <= frozenset(SURFACES):
         raise ValueError(text)
     return chosen
+
+
+def parse_origins(text: str) -> frozenset[str]:
+    """Read origins (RFC 6454) with commas between them, in small letters, with a port only where it is unusual.
+
+    Raises:
+        ValueError: one is none: it has a path, no host, or another scheme than http and https.
+    """
+    found = frozenset(part.strip().lower() for part in text.split(","))
+    if not all(is_origin(origin) for origin in found):
+        raise ValueError(text)
+    return found
 
 
 def parse_bind(text: str) -> Bind:

@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from consentry.domain.origin import origin_of
 from consentry.domain.refusal import AddressRefused, AddressSilent
 
 _SECONDS: Final = 10.0
@@ -109,14 +110,6 @@ class Outbound:
         if parts.scheme != "https" or (port or 443) not in _PORTS or not _is_public_name(host):
             raise AddressRefused
         return parts
-
-
-def origin_of(parts: SplitResult) -> str:
-    """Give the origin of an address as the operator's list writes it: scheme, host, and a port if it is unusual."""
-    host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
-    usual = {"http": 80, "https": 443}.get(parts.scheme)
-    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, usual) else "")
 
 
 def _is_public_name(host: str) -> bool:

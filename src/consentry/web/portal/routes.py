@@ -7,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from consentry.config import Settings
+from consentry.connectors.outbound import Outbound
 from consentry.domain.refusal import NotFound
 from consentry.domain.staff import ROLES, House
 from consentry.usecases.services import Services
@@ -18,7 +19,7 @@ from consentry.web.portal.rendering import ASSETS, environment
 from consentry.web.portal.signed_in import PREFIX, SignedIn
 
 
-def pages(services: Services, settings: Settings) -> list[BaseRoute]:
+def pages(services: Services, settings: Settings, outbound: Outbound) -> list[BaseRoute]:
     """Give the routes of all pages of both portals that need somebody to be signed in."""
     return [*(route for house in House for route in account.routes(services, house))]
 
@@ -30,7 +31,8 @@ def routes(services: Services, settings: Settings) -> list[BaseRoute]:
         RouteWithoutRole: a page does not say who may see it.
     """
     environment()
-    return [ASSETS.route, *joined(services, [*pages(services, settings), *_ends()])]
+    outbound = Outbound(allowed=settings.allowed_origins)
+    return [ASSETS.route, *joined(services, [*pages(services, settings, outbound), *_ends()])]
 
 
 def joined(services: Services, found: Sequence[BaseRoute]) -> list[BaseRoute]:
