@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from consentry.config import Bind, Settings, SettingsError, parse_bind
+from consentry.config import Bind, MailServer, Settings, SettingsError, parse_bind
 
 
 def test_everything_has_a_safe_default() -> None:
@@ -30,6 +30,16 @@ def test_everything_has_a_safe_default() -> None:
         ("ALLOWED_ORIGINS", "https://idp.bank.internal,"),
         ("ALLOWED_ORIGINS", "idp.bank.internal"),
         ("ALLOWED_ORIGINS", "https://[::1"),
+        ("SMTP_URL", "mail.bank.internal:25"),
+        ("SMTP_URL", "https://mail.bank.internal"),
+        ("SMTP_URL", "smtp://"),
+        ("SMTP_URL", "smtp://mail.bank.internal:99999"),
+        ("SMTP_URL", "smtp://mail.bank.internal/inbox"),
+        ("SMTP_URL", "smtp://user@mail.bank.internal"),
+        ("SMTP_URL", "smtp://:canary@mail.bank.internal"),
+        ("SMTP_URL", "smtp://mail.bank\r\n.internal"),
+        ("MAIL_FROM", "consents"),
+        ("MAIL_FROM", "consents@bank.example\r\nBcc: eve@evil.example"),
     ],
 )
 def test_a_value_that_can_not_be_used_names_its_variable(name: str, value: str) -> None:
@@ -50,6 +60,23 @@ def test_a_misspelt_variable_is_refused() -> None:
 def test_two_sources_of_keys_are_refused() -> None:
     with pytest.raises(SettingsError, match="both"):
         Settings.read({"CONSENTRY_KEYS": "{}", "CONSENTRY_KEY_COMMAND": "true"})
+
+
+def test_a_mail_server_is_read_with_the_port_that_is_usual_for_it() -> None:
+    def read(url: str) -> MailServer | None:
+        return Settings.read({"CONSENTRY_SMTP_URL": url, "CONSENTRY_MAIL_FROM": "a@bank.example"}).mail_server
+
+    assert read("smtp://mail.test") == MailServer("mail.test", 25, tls=False)
+    assert read("smtp://[::1]:2525/") == MailServer("::1", 2525, tls=False)
+    assert read("smtp://u:p%40ss@mail.test") == MailServer("mail.test", 587, tls=False, user="u", password="p@ss")
+    assert read("smtps://u:p@mail.test") == MailServer("mail.test", 465, tls=True, user="u", password="p")
+
+
+def test_a_mail_server_needs_a_sender() -> None:
+    with pytest.raises(SettingsError, match="CONSENTRY_MAIL_FROM"):
+        Settings.read({"CONSENTRY_SMTP_URL": "smtp://mail.test"})
+    named = Settings.read({"CONSENTRY_MAIL_FROM": "Bank of Example <consents@bank.example>"})
+    assert named.mail_from == "Bank of Example <consents@bank.example>"
 
 
 def test_secrets_never_show_in_a_representation() -> None:

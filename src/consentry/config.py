@@ -6,11 +6,15 @@ variable. What the settings are used for is decided by wiring.py and the command
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Final, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from consentry.domain.origin import is_origin
+from consentry.domain.refusal import InvalidSettings
+from consentry.domain.staff import check_email
 
 PREFIX: Final = "CONSENTRY_"
 SURFACES: Final = ("api", "embed", "portal")
@@ -34,6 +38,17 @@ class Bind:
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """A server that takes e-mails (SMTP); with `tls` it is spoken to encrypted from the first byte."""
+
+    host: str
+    port: int
+    tls: bool
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +99,8 @@ class Settings:
     checkpoint_file: Path
     checkpoint_syslog: bool
     retention: Retention
+    mail_server: MailServer | None
+    mail_from: str | None
 
     def __repr__(self) -> str:
         return f"Settings(data_dir={str(self.data_dir)!r}, bind={str(self.bind)!r}, ...)"
@@ -129,11 +146,25 @@ class Settings:
                 audit_days=reader.integer("KEEP_AUDIT_DAYS", 3 * 366, least=366, most=36_500),
                 consent_days=reader.integer("KEEP_CONSENTS_DAYS", 3 * 366, least=366, most=36_500),
             ),
+            mail_server=reader.mail_server("SMTP_URL"),
+            mail_from=reader.mail_sender("MAIL_FROM"),
         )
         reader.refuse_unknown()
-        if settings.keys and settings.key_command:
-            raise SettingsError(f"{PREFIX}KEYS and {PREFIX}KEY_COMMAND are both set; keep one of them.")
+        settings.check_together()
         return settings
+
+    def check_together(self) -> None:
+        """Check what no setting can be asked alone.
+
+        Raises:
+            SettingsError: two exclude, or one needs another.
+        """
+        if self.keys and self.key_command:
+            raise SettingsError(f"{PREFIX}KEYS and {PREFIX}KEY_COMMAND are both set; keep one of them.")
+        if self.mail_server is not None and self.mail_from is None:
+            raise SettingsError(
+                f"{PREFIX}SMTP_URL is set; set {PREFIX}MAIL_FROM to the address that e-mails come from."
+            )
 
 
 class _Reader:
@@ -165,6 +196,14 @@ class _Reader:
     def origins(self, name: str) -> frozenset[str]:
         wanted = "origins such as https://idp.bank.internal:8443, with commas between"
         return self._within(name, frozenset(), parse_origins, wanted, lambda _: True)
+
+    def mail_server(self, name: str) -> MailServer | None:
+        wanted = "an address like smtp://mail.bank.internal:25 or smtps://user:password@mail.example"
+        return self._within(name, None, parse_mail_server, wanted, lambda _: True)
+
+    def mail_sender(self, name: str) -> str | None:
+        wanted = "an e-mail address, or a name with one: Bank of Example <consents@bank.example>"
+        return self._within(name, None, parse_mail_sender, wanted, lambda _: True)
 
     def integer(self, name: str, default: int, *, least: int, most: int) -> int:
         return self._within(name, default, int, f"a whole number from {least} to {most}", lambda v: least <= v <= most)
@@ -217,6 +256,45 @@ def parse_origins(text: str) -> frozenset[str]:
     if not all(is_origin(origin) for origin in found):
         raise ValueError(text)
     return found
+
+
+def parse_mail_server(text: str) -> MailServer:
+    """Read `smtp://[user:password@]host[:port]`, or `smtps://` for TLS from the first byte.
+
+    Raises:
+        ValueError: it has another form.
+    """
+    parts = urlsplit(text)
+    has_more = parts.path not in ("", "/") or parts.query or parts.fragment
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or has_more or not text.isprintable():
+        raise ValueError("no address of a mail server")
+    if (parts.username is None) != (parts.password is None) or parts.username == "":
+        raise ValueError("a user without a password, or the other way round")
+    tls = parts.scheme == "smtps"
+    usual = 465 if tls else 25 if parts.password is None else 587
+    return MailServer(
+        host=parts.hostname,
+        port=parts.port or usual,
+        tls=tls,
+        user=None if parts.username is None else unquote(parts.username),
+        password=None if parts.password is None else unquote(parts.password),
+    )
+
+
+def parse_mail_sender(text: str) -> str:
+    """Read the address that e-mails come from, with or without a name before it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    _, address = parseaddr(text)
+    try:
+        check_email(address)
+    except InvalidSettings:
+        raise ValueError(text) from None
+    if not text.isprintable():
+        raise ValueError(text)
+    return text.strip()
 
 
 def parse_bind(text: str) -> Bind:

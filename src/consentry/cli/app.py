@@ -23,7 +23,10 @@ _EPILOGUE: Final = """Exit codes: 0 done; 1 refused or failed, standard error sa
 """
 _COMMANDS: Final = {
     "serve": ("serve:serve", "Answer requests until SIGTERM."),
-    "worker": ("worker:worker", "Seal the audit, send checkpoints, make and drop partitions, until SIGTERM."),
+    "worker": (
+        "worker:worker",
+        "Seal the audit, send checkpoints and e-mails, make and drop partitions, until SIGTERM.",
+    ),
     "migrate": ("migrate:migrate_schema", "Bring the database's tables to the version of this code."),
     "doctor": ("doctor:doctor", "Look for what is wrong, and say what to do."),
     "institution": ("institution:institution_app", "Institutions: whose customers decide."),

@@ -13,6 +13,7 @@ from consentry.cli.installation import hold_database, prepare
 from consentry.cli.options import Json
 from consentry.cli.output import write_document, write_line
 from consentry.config import Settings
+from consentry.connectors.smtp import MailSender
 from consentry.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from consentry.store.session import Session
 from consentry.web.logs import configure_logs
@@ -28,7 +29,7 @@ async def worker(
     companion: Annotated[bool, Parameter(show=False, help="End when standard input ends.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Seal the audit, send checkpoints, make and drop partitions, until SIGTERM.
+    """Seal the audit, send checkpoints and e-mails, make and drop partitions, until SIGTERM.
 
     Any number may run, on any machine: for each job one of them has the lease. Says `ready` on standard output.
 
@@ -50,13 +51,25 @@ async def worker(
                 write_line("ready")
             await run_jobs(
                 session,
-                jobs_of(session, keyring, retention=settings.retention, publish=all_of(witnesses)),
+                jobs_of(
+                    session,
+                    keyring,
+                    retention=settings.retention,
+                    publish=all_of(witnesses),
+                    mail=_mail_sender(settings),
+                ),
                 stop=stop,
                 patience=settings.drain_seconds,
                 on_outage=lambda: _revive(database.embedded),
             )
         finally:
             await session.close()
+
+
+def _mail_sender(settings: Settings) -> MailSender | None:
+    if settings.mail_server is None or settings.mail_from is None:
+        return None
+    return MailSender(settings.mail_server, settings.mail_from)
 
 
 def _stop_signal(*, follows_input: bool) -> asyncio.Event:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from consentry.domain.actor import Actor
 from consentry.domain.credential import CREDENTIAL_NAME
 from consentry.domain.refusal import ChangedMeanwhile, NoCredentials
-from consentry.store import audit, credentials, events, institutions
+from consentry.store import audit, clock, credentials, events, institutions
+from consentry.usecases.mail import texts
+from consentry.usecases.mail.tell_admins import tell_admins, who
 from consentry.usecases.services import Services
 from consentry.usecases.token.change_signing_key import change_signing_key
 
@@ -49,4 +51,13 @@ async def end_leaked_credentials(
             after={"secrets_ended": ended},
         )
         await events.record(connection, institution_id, kind="CREDENTIALS_LEAKED", detail={"secrets_ended": ended})
+        (institution,) = await institutions.visible(connection)
+        text = texts.credentials_leaked(
+            institution=institution.name,
+            client_id=current.client_id,
+            by=await who(connection, institution_id, actor),
+            at=await clock.now(connection),
+            secrets_ended=ended,
+        )
+        await tell_admins(connection, institution_id, kind="credentials_leaked", text=text)
     return EndedCredentials(client_id=current.client_id, secrets_ended=ended)

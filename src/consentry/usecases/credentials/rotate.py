@@ -3,11 +3,14 @@
 from datetime import timedelta
 
 from consentry.domain.actor import Actor
-from consentry.domain.credential import CREDENTIAL_NAME, Credentials, Secret, rotate
-from consentry.domain.institution import InstitutionStatus, check_overlap
+from consentry.domain.credential import CREDENTIAL_NAME, Credentials, NewSecret, Secret, rotate
+from consentry.domain.institution import Institution, InstitutionStatus, check_overlap
 from consentry.domain.refusal import ChangedMeanwhile, InvalidClient, NoCredentials
 from consentry.store import audit, clock, credentials, events, institutions
+from consentry.store.session import Connection
 from consentry.usecases.credentials.new_secret import ShownCredentials, make_secret
+from consentry.usecases.mail import texts
+from consentry.usecases.mail.tell_admins import tell_admins, who
 from consentry.usecases.services import Services
 
 
@@ -62,18 +65,40 @@ async def rotate_credentials(
             created_at=now,
             previous_secret_expires_at=rotation.previous_ends_at,
         )
-        facts = {"secret": stored.display, "previous_secret_expires_at": _iso(shown)}
-        await audit.record(
-            connection,
-            institution_id,
-            action="credentials.rotated",
-            actor=actor,
-            subject=("credentials", current.client_id),
-            before={"secret": current.secrets[0].display},
-            after=facts,
-        )
-        await events.record(connection, institution_id, kind="CREDENTIALS_ROTATED", detail=facts)
+        await _remember(connection, institution, current, shown=shown, stored=stored, actor=actor)
     return shown
+
+
+async def _remember(
+    connection: Connection,
+    institution: Institution,
+    current: Credentials,
+    *,
+    shown: ShownCredentials,
+    stored: NewSecret,
+    actor: Actor,
+) -> None:
+    """Write the audit, tell the institution's servers, and tell its admins."""
+    institution_id = institution.institution_id
+    facts = {"secret": stored.display, "previous_secret_expires_at": _iso(shown)}
+    await audit.record(
+        connection,
+        institution_id,
+        action="credentials.rotated",
+        actor=actor,
+        subject=("credentials", current.client_id),
+        before={"secret": current.secrets[0].display},
+        after=facts,
+    )
+    await events.record(connection, institution_id, kind="CREDENTIALS_ROTATED", detail=facts)
+    letter = texts.credentials_rotated(
+        institution=institution.name,
+        client_id=current.client_id,
+        by=await who(connection, institution_id, actor),
+        at=shown.created_at,
+        previous_ends_at=shown.previous_secret_expires_at,
+    )
+    await tell_admins(connection, institution_id, kind="credentials_rotated", text=letter)
 
 
 def _as_stored(presented: Secret | None, current: Credentials) -> Secret | None:
