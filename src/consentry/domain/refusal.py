@@ -373,3 +373,11 @@ class SetupLinkDead(Refusal):
 class UnknownPartner(Refusal):
     code = "unknown_partner"
     sentence = "There is no channel partner with this id; see consentry partner list."
+
+
+class ProviderInForce(Refusal):
+    code = "provider_in_force"
+    sentence = (
+        "The staff can sign in here already; an admin invites others in the portal. If nobody can sign in any more,"
+        " run consentry staff provider reset first."
+    )

@@ -42,6 +42,20 @@ async def find(connection: Connection, public_id: str | None, *, host: str | Non
     )
 
 
+async def named(connection: Connection, public_id: str) -> tuple[int, House] | None:
+    """Find a house of either kind by its public id, for an operator: its internal id and kind."""
+    row = await connection.fetchrow(
+        "select institution_id, kind from consentry.house_ids() where public_id = $1", public_id
+    )
+    return None if row is None else (row["institution_id"], House(row["kind"]))
+
+
+async def partner_ids(connection: Connection) -> dict[int, str]:
+    """Give all partners' internal ids with their public ids."""
+    rows = await connection.fetch("select institution_id, public_id from consentry.house_ids() where kind = 'partner'")
+    return {row["institution_id"]: row["public_id"] for row in rows}
+
+
 async def all_ids(connection: Connection) -> list[int]:
     """Give the internal ids of all institutions and partners."""
     return [row[0] for row in await connection.fetch("select institution_id from consentry.house_ids()")]

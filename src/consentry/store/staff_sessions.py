@@ -135,6 +135,27 @@ async def end_all_of(
     return len(rows)
 
 
+async def end_setups(connection: Connection, institution_id: int) -> None:
+    """End what was begun with links for a first admin."""
+    await connection.execute(
+        """update consentry.staff_sessions set ended_at = consentry.now()
+           where institution_id = $1 and kind = 'setup' and ended_at is null""",
+        institution_id,
+    )
+
+
+async def end_under(connection: Connection, institution_id: int, pepper_ids: list[str]) -> int:
+    """End the sessions whose secret is stored under peppers that are gone; give how many lived."""
+    rows = await connection.fetch(
+        """update consentry.staff_sessions set ended_at = consentry.now()
+           where institution_id = $1 and pepper_id = any ($2) and ended_at is null and expires_at > consentry.now()
+           returning session_id""",
+        institution_id,
+        pepper_ids,
+    )
+    return len(rows)
+
+
 async def live_ones(
     connection: Connection, institution_id: int, member_id: UUID, *, idle: timedelta
 ) -> list[ListedSession]:
@@ -149,6 +170,15 @@ async def live_ones(
         idle,
     )
     return [ListedSession(*row) for row in rows]
+
+
+async def delete_answered(connection: Connection, *, older_than: timedelta) -> int:
+    """Delete, in the houses in sight, what was remembered of sign-ins that were answered so long ago."""
+    rows = await connection.fetch(
+        "delete from consentry.staff_sign_ins where spent_at < consentry.now() - $1::interval returning true",
+        older_than,
+    )
+    return len(rows)
 
 
 async def delete_ended(connection: Connection, *, older_than: timedelta) -> int:

@@ -61,6 +61,7 @@ COMMAND_LINE_ONLY: Final[frozenset[type[Refusal]]] = frozenset(
     {
         reasons.UnknownInstitution,
         reasons.UnknownPartner,
+        reasons.ProviderInForce,
         reasons.InstitutionExists,
         reasons.InvalidInstitution,
         reasons.InvalidSettings,

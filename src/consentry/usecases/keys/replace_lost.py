@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from consentry.domain.actor import Actor
-from consentry.store import audit, credentials, customer_providers, installation_keys, institutions, receipt_keys
+from consentry.store import (
+    audit,
+    credentials,
+    customer_providers,
+    houses,
+    installation_keys,
+    institutions,
+    receipt_keys,
+    setup_links,
+    staff_providers,
+    staff_sessions,
+)
 from consentry.store.session import Connection
 from consentry.usecases.audit.checkpoint_key import purpose_of as purpose_of_installation_key
 from consentry.usecases.receipt.keys import purpose_of as purpose_of_receipt_key
@@ -30,13 +41,14 @@ async def replace_lost_keys(services: Services, lost: Sequence[str], *, actor: A
     """End the secrets, signing keys and tokens that depend on keys (`lost`, ids) that nobody has any more.
 
     Institutions need new secrets afterwards, by rotation, and give their secret for the customers' provider anew.
-    Receipts are signed with new keys; those that were given stay verifiable. It can be repeated after it was cut off.
+    Receipts are signed with new keys; those that were given stay verifiable. Where the secret of the staff's
+    provider is lost, a first admin sets the provider up again. It can be repeated after it was cut off.
 
     Raises:
         TemporarilyUnavailable: the store can't be reached or can't write; what came before is done.
     """
     async with services.session.connection() as connection:
-        ids = await institutions.all_ids(connection)
+        ids = await houses.all_ids(connection)
     concerned: list[str] = []
     ended = 0
     for institution_id in ids:
@@ -49,6 +61,7 @@ async def replace_lost_keys(services: Services, lost: Sequence[str], *, actor: A
                 "provider_secret_forgotten": await customer_providers.forget_secret_under(
                     connection, institution_id, lost
                 ),
+                **await _forget_what_lets_staff_in(connection, institution_id, lost),
             }
             if not any(ends.values()):
                 continue
@@ -68,6 +81,18 @@ async def replace_lost_keys(services: Services, lost: Sequence[str], *, actor: A
             instead = services.keyring.seal(_NOTHING, purpose=purpose_of_installation_key(kid))
             await installation_keys.abandon(connection, kid, instead=instead)
     return LostKeysReplaced(institutions=tuple(concerned), secrets_ended=ended)
+
+
+async def _forget_what_lets_staff_in(
+    connection: Connection, institution_id: int, lost: Sequence[str]
+) -> dict[str, int]:
+    return {
+        "staff_provider_secrets_forgotten": await staff_providers.forget_secrets_under(
+            connection, institution_id, lost
+        ),
+        "staff_sessions_ended": await staff_sessions.end_under(connection, institution_id, list(lost)),
+        "setup_links_ended": await setup_links.end_under(connection, institution_id, list(lost)),
+    }
 
 
 async def _replace_signing_key(

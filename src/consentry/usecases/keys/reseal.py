@@ -1,18 +1,27 @@
-"""Encrypt every stored key, and each secret for a provider, under the current key-encryption key."""
+"""Encrypt every stored key, and each secret for an identity provider, under the current key-encryption key."""
 
 from consentry.domain.actor import Actor
-from consentry.store import audit, customer_providers, installation_keys, institutions, receipt_keys
+from consentry.store import (
+    audit,
+    customer_providers,
+    houses,
+    installation_keys,
+    institutions,
+    receipt_keys,
+    staff_providers,
+)
 from consentry.store.customer_providers import SealedSecret
 from consentry.store.session import Connection
 from consentry.usecases.audit.checkpoint_key import purpose_of as purpose_of_installation_key
 from consentry.usecases.configuration.customer_provider import purpose_of as purpose_of_provider
 from consentry.usecases.receipt.keys import purpose_of as purpose_of_receipt_key
 from consentry.usecases.services import Services
+from consentry.usecases.staff.provider import purpose_of as purpose_of_staff_provider
 from consentry.usecases.token.signing_keys import purpose_of as purpose_of_signing_key
 
 
 async def reseal_keys(services: Services, *, actor: Actor) -> int:
-    """Encrypt anew what is stored under older key-encryption keys, institution by institution; give how many keys.
+    """Encrypt anew what is stored under older key-encryption keys, house by house; give how many keys.
 
     What is current already is left as it is, so that it can be repeated after it was cut off.
 
@@ -21,7 +30,7 @@ async def reseal_keys(services: Services, *, actor: Actor) -> int:
         TemporarilyUnavailable: the store can't be reached or can't write.
     """
     async with services.session.connection() as connection:
-        ids = await institutions.all_ids(connection)
+        ids = await houses.all_ids(connection)
     resealed = await _reseal_installation_keys(services)
     for institution_id in ids:
         resealed += await _reseal_institution(services, institution_id, actor=actor)
@@ -45,6 +54,7 @@ async def _reseal_institution(services: Services, institution_id: int, *, actor:
         resealed = await _reseal_signing_keys(services, connection, institution_id)
         resealed += await _reseal_receipt_keys(services, connection, institution_id)
         resealed += await _reseal_provider(services, connection)
+        resealed += await _reseal_staff_providers(services, connection, institution_id)
         if resealed:
             await audit.record(
                 connection,
@@ -84,4 +94,14 @@ async def _reseal_provider(services: Services, connection: Connection) -> int:
         purpose = purpose_of_provider(institution_id)
         plain = keyring.open(secret.sealed, key_id=secret.under, purpose=purpose)
         await customer_providers.reseal(connection, institution_id, SealedSecret(*keyring.seal(plain, purpose=purpose)))
+    return len(found)
+
+
+async def _reseal_staff_providers(services: Services, connection: Connection, institution_id: int) -> int:
+    keyring, purpose = services.keyring, purpose_of_staff_provider(institution_id)
+    found = await staff_providers.secrets_under_others(connection, institution_id, keyring.current_encryption_key)
+    for state, secret in found.items():
+        plain = keyring.open(secret.sealed, key_id=secret.under, purpose=purpose)
+        sealed = staff_providers.SealedSecret(*keyring.seal(plain, purpose=purpose))
+        await staff_providers.reseal(connection, institution_id, state, sealed)
     return len(found)

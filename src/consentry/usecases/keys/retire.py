@@ -2,7 +2,7 @@
 
 from consentry.domain.refusal import KeysStillUsed
 from consentry.keyring import Keyring
-from consentry.store.keys_in_use import SecretUnder, keys_in_use, secrets_under_others
+from consentry.store.keys_in_use import SecretUnder, keys_in_use, secrets_under_others, staff_secrets_under_others
 from consentry.usecases.services import Services
 
 
@@ -17,8 +17,14 @@ async def without_retired_keys(services: Services) -> Keyring:
     async with services.session.begin() as connection:
         used = await keys_in_use(connection)
         secrets = await secrets_under_others(connection, keyring.current_pepper)
+        of_staff = await staff_secrets_under_others(connection, keyring.current_pepper)
     if secrets:
         raise KeysStillUsed(_sentence(secrets))
+    if of_staff:
+        raise KeysStillUsed(
+            f"{of_staff} sessions or set-up links of staff are still stored under older peppers: sessions end within"
+            " 12 hours, links within 72, or sooner when they are used up. Try again then."
+        )
     others = used.encryption_keys.keys() - {keyring.current_encryption_key}
     if others:
         raise KeysStillUsed(f"Keys are still stored under {', '.join(sorted(others))}.")
