@@ -32,7 +32,8 @@ def portal_database(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPat
 
 @pytest.fixture(scope="session")
 def portal_service(portal_database: Database) -> Iterator[Service]:
-    service = start_service({**portal_database.environment, "CONSENTRY_WORKERS": "1", "CONSENTRY_SURFACES": "portal"})
+    surfaces = "api,embed,portal"
+    service = start_service({**portal_database.environment, "CONSENTRY_WORKERS": "1", "CONSENTRY_SURFACES": surfaces})
     yield service
     service.stop()
 

@@ -54,6 +54,12 @@ PAGES: Final[dict[type[Refusal], int]] = {
     reasons.LastAdmin: 422,
     reasons.NoStaffProvider: 404,
     reasons.SetupLinkDead: 403,
+    reasons.ChangedMeanwhile: 409,
+    reasons.CredentialsExist: 409,
+    reasons.NoCredentials: 409,
+    reasons.InstitutionNotEnabled: 409,
+    reasons.UnknownTestCustomer: 404,
+    reasons.TooManyTestCustomers: 409,
 }
 """What only pages refuse; for everything else they answer as the API does."""
 
@@ -65,12 +71,6 @@ COMMAND_LINE_ONLY: Final[frozenset[type[Refusal]]] = frozenset(
         reasons.InstitutionExists,
         reasons.InvalidInstitution,
         reasons.InvalidSettings,
-        reasons.ChangedMeanwhile,
-        reasons.CredentialsExist,
-        reasons.NoCredentials,
-        reasons.InstitutionNotEnabled,
-        reasons.UnknownTestCustomer,
-        reasons.TooManyTestCustomers,
         reasons.NoCustomerProvider,
         reasons.ImportRunning,
         reasons.ImportUnreadable,

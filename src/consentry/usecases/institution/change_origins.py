@@ -17,7 +17,7 @@ async def add_origin(
 ) -> list[str]:
     """Let an origin embed the dashboard and give all that may; one that may already leaves no trace.
 
-    `allow_loopback` lets http pass on the machine itself; only the sandbox asks for that.
+    `allow_loopback` lets http pass on the machine itself; the sandbox asks for that, and a portal on one's own machine.
 
     Raises:
         InvalidOrigin: it is no https origin.

@@ -12,6 +12,7 @@ from consentry.domain.refusal import NotFound
 from consentry.domain.staff import ROLES, House
 from consentry.usecases.services import Services
 from consentry.web.portal import account
+from consentry.web.portal.configuration import credentials, embedding
 from consentry.web.portal.doors import Gate, PortalRoute, RouteWithoutRole, route_of
 from consentry.web.portal.navigation import Navigation, Place
 from consentry.web.portal.refusing import refused_page
@@ -21,7 +22,11 @@ from consentry.web.portal.signed_in import PREFIX, SignedIn
 
 def pages(services: Services, settings: Settings, outbound: Outbound) -> list[BaseRoute]:
     """Give the routes of all pages of both portals that need somebody to be signed in."""
-    return [*(route for house in House for route in account.routes(services, house))]
+    return [
+        *(route for house in House for route in account.routes(services, house)),
+        *credentials.routes(services),
+        *embedding.routes(services),
+    ]
 
 
 def routes(services: Services, settings: Settings) -> list[BaseRoute]:

@@ -23,3 +23,6 @@ for (const form of document.querySelectorAll("form[data-once]")) {
 addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
+
+// A form whose only purpose is to lead on is sent by itself.
+document.querySelector("form[data-send]")?.submit();
