@@ -17,6 +17,7 @@ from consentry.store.embedded import EmbeddedPostgres
 from consentry.usecases.services import Services
 from tests.builders import Tenant
 from tests.conftest import Database, make_database, make_tenant
+from tests.openid_provider import running_provider
 from tests.portal.visiting import Visitor, begin, make_member
 from tests.serving import Service, start_service
 
@@ -31,9 +32,16 @@ def portal_database(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture(scope="session")
-def portal_service(portal_database: Database) -> Iterator[Service]:
-    surfaces = "api,embed,portal"
-    service = start_service({**portal_database.environment, "CONSENTRY_WORKERS": "1", "CONSENTRY_SURFACES": surfaces})
+def issuer() -> Iterator[str]:
+    """A real OpenID provider on this machine, whose origin the service may ask; nobody else is."""
+    with running_provider() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def portal_service(portal_database: Database, issuer: str) -> Iterator[Service]:
+    settings = {"CONSENTRY_WORKERS": "1", "CONSENTRY_SURFACES": "api,embed,portal", "CONSENTRY_ALLOWED_ORIGINS": issuer}
+    service = start_service({**portal_database.environment, **settings})
     yield service
     service.stop()
 

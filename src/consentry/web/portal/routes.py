@@ -12,7 +12,7 @@ from consentry.domain.refusal import NotFound
 from consentry.domain.staff import ROLES, House
 from consentry.usecases.services import Services
 from consentry.web.portal import account
-from consentry.web.portal.configuration import credentials, embedding
+from consentry.web.portal.configuration import api_settings, credentials, customer_authentication, embedding
 from consentry.web.portal.doors import Gate, PortalRoute, RouteWithoutRole, route_of
 from consentry.web.portal.navigation import Navigation, Place
 from consentry.web.portal.refusing import refused_page
@@ -26,6 +26,8 @@ def pages(services: Services, settings: Settings, outbound: Outbound) -> list[Ba
         *(route for house in House for route in account.routes(services, house)),
         *credentials.routes(services),
         *embedding.routes(services),
+        *api_settings.routes(services),
+        *customer_authentication.routes(services, outbound),
     ]
 
 
