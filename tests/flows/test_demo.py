@@ -23,7 +23,8 @@ pytestmark = pytest.mark.serial
 ROOT = Path(__file__).parents[2]
 LATER_START_SECONDS = 20  # the promise is 5 on a machine that has nothing else to do; here a hang is looked for
 FIRST_START_SECONDS = 60
-ADDRESSES = {"base_url": "", "bank_app": ""}  # any that are free, where the tests start a demo
+PLACES = ("base_url", "bank_app", "provider", "inbox", "smtp")
+ADDRESSES = {**dict.fromkeys(PLACES, ""), "sign_ins": []}  # any that are free, where the tests start a demo
 TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -119,7 +120,7 @@ def test_customers_of_the_demo_have_consents_of_every_kind(running: Demo) -> Non
 
 
 def test_the_demo_listens_on_this_machine_alone(running: Demo) -> None:
-    for place in ("base_url", "bank_app"):
+    for place in PLACES:
         port = int(running.told()[place].rpartition(":")[2])
         assert listening_addresses(port) == {"0100007F"}
 
@@ -198,7 +199,7 @@ def test_the_walk_through_holds_again_and_again(running: Demo) -> None:
 def test_a_check_without_a_demo_starts_one_and_stops_it(demo: Demo) -> None:
     checked = demo.run("demo", "--check", "--port", "0")
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    for place in ("base_url", "bank_app"):
+    for place in PLACES:
         port = int(demo.told()[place].rpartition(":")[2])
         assert listening_addresses(port) == set()
     assert not (demo.folder / "var" / "postgresql" / "postmaster.pid").exists()

@@ -28,6 +28,7 @@ from consentry.sandbox.demo_file import LOG_FILE, Demo, demo_file, read_demo, th
 from consentry.sandbox.embedding import await_answer, check_embedding
 from consentry.sandbox.narration import Narration, own_command
 from consentry.sandbox.neighbours import neighbours_of
+from consentry.sandbox.preparation import sign_ins
 from consentry.web.logs import configure_logs
 
 demo_app = App(name="demo", help="Run a made-up bank on this machine, with customers, apps and consents.")
@@ -94,22 +95,25 @@ def _run(settings: Settings, *, port: int | None, check: bool) -> None:
     with contextlib.ExitStack() as stack:
         with narration.progress() as on_step:
             neighbours = stack.enter_context(neighbours_of(settings.data_dir, any_port=port == 0))
+            settings = fence.with_neighbours(settings, neighbours.places)
             database = stack.enter_context(fence.sandbox_database(settings))
             prepared = asyncio.run(
-                fence.prepare_installation(settings, database, bank_app=neighbours.bank_app, on_step=on_step)
+                fence.prepare_installation(settings, database, places=neighbours.places, on_step=on_step)
             )
         failed: list[InstallationError] = []
 
         def on_ready(bind: Bind) -> None:
-            write_demo(settings.data_dir, prepared.demo(f"http://{bind}", bank_app=neighbours.bank_app))
+            write_demo(settings.data_dir, prepared.demo(f"http://{bind}", neighbours.places))
             if check:
-                narration.addresses(bind, prepared, neighbours, wanted_port=wanted)
+                narration.addresses(bind, prepared, neighbours.places, wanted_port=wanted)
                 failed.extend(_check(settings, narration))
                 signal.raise_signal(signal.SIGTERM)
             else:
                 narration.commands()
-                narration.addresses(bind, prepared, neighbours, wanted_port=wanted)
-                await_answer(neighbours.bank_app)
+                narration.addresses(bind, prepared, neighbours.places, wanted_port=wanted)
+                narration.portals(sign_ins(f"http://{bind}"))
+                for place in neighbours.places.pages:
+                    await_answer(place)
                 narration.ready(time.monotonic() - begun)
 
         stack.enter_context(_log_in(settings.data_dir))
@@ -126,10 +130,8 @@ def _check_running(settings: Settings) -> None:
     narration = Narration(settings.data_dir)
     running = _await_ready(settings.data_dir)
     with narration.progress() as on_step, fence.sandbox_database(settings, create=False) as database:
-        prepared = asyncio.run(
-            fence.prepare_installation(settings, database, bank_app=running.bank_app, on_step=on_step)
-        )
-    write_demo(settings.data_dir, prepared.demo(running.base_url, bank_app=running.bank_app))
+        prepared = asyncio.run(fence.prepare_installation(settings, database, places=running.places, on_step=on_step))
+    write_demo(settings.data_dir, prepared.demo(running.base_url, running.places))
     narration.line(f"Checking the demo at {running.base_url}")
     for failure in _check(settings, narration):
         raise failure

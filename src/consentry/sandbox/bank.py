@@ -45,18 +45,23 @@ def make_bank(seed: int = SEED) -> MadeUpBank:
                 consents.append(_earlier(chance, _consent(chance, customer, app, _ended_by_customer), consents[-1]))
     return MadeUpBank(
         intermediaries=INTERMEDIARIES,
-        applications=tuple(
-            MadeUpApplication(
-                app.application_id,
-                app.name,
-                f"https://icons.sandbox.example/{app.application_id}.png" if app.has_icon else None,
-                app.purpose,
-                app.intermediary,
-            )
-            for app in APPS
-        ),
+        applications=made_applications(),
         customers=customers,
         consents=tuple(consents),
+    )
+
+
+def made_applications() -> tuple[MadeUpApplication, ...]:
+    """Give the apps as they are stored."""
+    return tuple(
+        MadeUpApplication(
+            app.application_id,
+            app.name,
+            f"https://icons.sandbox.example/{app.application_id}.png" if app.has_icon else None,
+            app.purpose,
+            app.intermediary,
+        )
+        for app in APPS
     )
 
 
@@ -70,15 +75,26 @@ def _customer(chance: random.Random, *, first: bool) -> MadeUpCustomer:
         customer_id = "cus_" + "".join(chance.choices(_LETTERS, k=10))
     else:
         customer_id = f"member:{chance.randrange(10**5, 10**6)}"
-    products = list(FIRST_PRODUCTS)
-    if not first:
-        weights = [product.weight for product in PRODUCTS]
-        products = chance.choices(PRODUCTS, weights=weights, k=_drawn(chance, _ACCOUNTS))
+    products = list(FIRST_PRODUCTS) if first else _some_products(chance)
+    return MadeUpCustomer(customer_id, _accounts_of(chance, products, plain=first))
+
+
+def made_accounts(chance: random.Random) -> tuple[Account, ...]:
+    """Make the accounts of a customer like any other."""
+    return _accounts_of(chance, _some_products(chance), plain=False)
+
+
+def _some_products(chance: random.Random) -> list[Product]:
+    weights = [product.weight for product in PRODUCTS]
+    return chance.choices(PRODUCTS, weights=weights, k=_drawn(chance, _ACCOUNTS))
+
+
+def _accounts_of(chance: random.Random, products: list[Product], *, plain: bool) -> tuple[Account, ...]:
     accounts: list[Account] = []
     for product in products:
         names = [account.nickname for account in accounts]
-        accounts.append(_account(chance, product, name=_nickname(chance, product, names, plain=first)))
-    return MadeUpCustomer(customer_id, tuple(accounts))
+        accounts.append(_account(chance, product, name=_nickname(chance, product, names, plain=plain)))
+    return tuple(accounts)
 
 
 def _account(chance: random.Random, product: Product, *, name: str) -> Account:

@@ -15,16 +15,29 @@ from typing import Final
 
 import msgspec
 
+from consentry.sandbox.places import Places
 from consentry.store.sandbox import CustomerCount
 
 LOG_FILE: Final = "demo.log"
 
 
 @dataclass(frozen=True, slots=True)
+class SignIn:
+    """Somebody of the staff: the address that begins their sign-in, and what is picked or typed on the page after."""
+
+    url: str
+    institution: str
+    name: str
+    email: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
 class Demo:
     """What `demo.json` says; customers with the most consents come first.
 
-    `bank_app` is the origin of the bank's own app, in which the dashboard is embedded.
+    `bank_app` is the origin of the bank's own app, in which the dashboard is embedded, `provider` that at which staff
+    signs in, `inbox` that of the pages that show what came to `smtp`. `sign_ins` are the people of the portals.
     """
 
     base_url: str
@@ -33,6 +46,15 @@ class Demo:
     client_secret: str = field(repr=False)
     customers: tuple[CustomerCount, ...]
     bank_app: str = ""
+    provider: str = ""
+    inbox: str = ""
+    smtp: str = ""
+    sign_ins: tuple[SignIn, ...] = ()
+
+    @property
+    def places(self) -> Places:
+        """Give where the neighbours are."""
+        return Places(bank_app=self.bank_app, provider=self.provider, inbox=self.inbox, smtp=self.smtp)
 
 
 def demo_file(data_dir: Path) -> Path:

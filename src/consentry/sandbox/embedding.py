@@ -27,13 +27,13 @@ class _Page:
     text: str
 
 
-def await_answer(bank_app: str) -> None:
-    """Wait until the bank's app has started: its socket is open already, and lets callers wait.
+def await_answer(origin: str) -> None:
+    """Wait until a neighbour has started: its socket is open already, and lets callers wait.
 
     Raises:
         OSError: it does not answer.
     """
-    _fetch(f"{bank_app}/")
+    _fetch(f"{origin}/")
 
 
 def check_embedding(demo: Demo) -> CheckedStep:

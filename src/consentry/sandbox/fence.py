@@ -14,8 +14,9 @@ from typing import Final
 
 from consentry.cli import installation
 from consentry.cli.installation import Database, InstallationError
-from consentry.config import Bind, Settings
+from consentry.config import PREFIX, SURFACES, Bind, Settings
 from consentry.sandbox.demo_file import LOG_FILE, demo_file, read_demo
+from consentry.sandbox.places import Places
 from consentry.sandbox.preparation import Prepared, prepare
 from consentry.store import sandbox
 from consentry.store.connecting import connected
@@ -23,6 +24,7 @@ from consentry.store.sandbox import SandboxRefused
 from consentry.wiring import open_services
 
 _PORTS_TO_TRY: Final = 50
+_MAIL_FROM: Final = "The demo <consentry@demo.example>"
 _MOST_WORKERS: Final = 2  # enough for one person, and soon started
 
 
@@ -65,6 +67,19 @@ def with_free_port(settings: Settings, *, port: int | None) -> Settings:
     return replace(settings, bind=next(filter(_is_free, candidates), Bind(host, 0)))
 
 
+def with_neighbours(settings: Settings, places: Places) -> Settings:
+    """Give settings with every surface, with the demo's identity provider among those that may be called.
+
+    The processes of the service read the environment, which is changed to say the same; what they send goes to the
+    demo's inbox, whatever it said before.
+    """
+    allowed = settings.allowed_origins | {places.provider}
+    os.environ[f"{PREFIX}ALLOWED_ORIGINS"] = ",".join(sorted(allowed))
+    os.environ[f"{PREFIX}SMTP_URL"] = places.smtp
+    os.environ[f"{PREFIX}MAIL_FROM"] = _MAIL_FROM
+    return replace(settings, surfaces=frozenset(SURFACES), allowed_origins=allowed)
+
+
 @contextlib.contextmanager
 def sandbox_database(settings: Settings, *, create: bool = True) -> Iterator[Database]:
     """Hold the sandbox's database for as long as the block lasts.
@@ -81,11 +96,11 @@ def sandbox_database(settings: Settings, *, create: bool = True) -> Iterator[Dat
 
 
 async def prepare_installation(
-    settings: Settings, database: Database, *, bank_app: str, on_step: Callable[[str], None]
+    settings: Settings, database: Database, *, places: Places, on_step: Callable[[str], None]
 ) -> Prepared:
-    """Bring tables, mark, institution, credentials and customers of the sandbox to where they have to be.
+    """Bring tables, mark, houses, credentials, customers and staff of the sandbox to where they have to be.
 
-    `bank_app` is the origin of the bank's own app, which may embed the dashboard.
+    `places` are where the neighbours listen: the bank's app, which may embed the dashboard, and the identity provider.
 
     Raises:
         SandboxRefused: the database is somebody's.
@@ -98,7 +113,7 @@ async def prepare_installation(
     async with connected(_owner_url(database)) as connection:
         await sandbox.mark(connection)
     async with open_services(database.app_url, keyring, connections=3) as services:
-        return await prepare(services, known=read_demo(settings.data_dir), bank_app=bank_app, on_step=on_step)
+        return await prepare(services, known=read_demo(settings.data_dir), places=places, on_step=on_step)
 
 
 async def delete_installation(settings: Settings, database: Database) -> None:

@@ -5,10 +5,11 @@ are never broken: they are to be copied.
 """
 
 import contextlib
+import itertools
 import os
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +18,9 @@ from rich.text import Text
 
 from consentry.config import Bind
 from consentry.sandbox.checking import CheckedStep, shown_path
-from consentry.sandbox.demo_file import LOG_FILE, demo_file
-from consentry.sandbox.neighbours import Neighbours
+from consentry.sandbox.demo_file import LOG_FILE, SignIn, demo_file
+from consentry.sandbox.people import NEWCOMER
+from consentry.sandbox.places import Places
 from consentry.sandbox.preparation import Prepared
 from consentry.sandbox.walkthrough import STEPS, Step, command_text
 from consentry.sandbox.words import APPS, INSTITUTION_NAME
@@ -39,16 +41,16 @@ class Narration:
         with self._console.status("starting PostgreSQL") as status:
             yield status.update
 
-    def addresses(self, bind: Bind, prepared: Prepared, neighbours: Neighbours, *, wanted_port: int | None) -> None:
+    def addresses(self, bind: Bind, prepared: Prepared, places: Places, *, wanted_port: int | None) -> None:
         """Tell where everything is."""
         path = shown_path(demo_file(self._data_dir))
-        consents = sum(customer.consents for customer in prepared.customers)
         facts = {
-            "bank's app": f"{neighbours.bank_app}, which shows customers the dashboard",
+            "bank's app": f"{places.bank_app}, which shows customers the dashboard",
             "API": f"http://{bind}/api/v4",
             "reference": f"http://{bind}/docs",
-            "institution": f"{prepared.institution}, the {INSTITUTION_NAME}: {len(prepared.customers)} customers, "
-            f"{consents} consents, {len(APPS)} apps",
+            "institution": f"{prepared.institution}, the {INSTITUTION_NAME}: {prepared.all_customers:,} customers, "
+            f"{prepared.all_consents:,} consents, {len(APPS)} apps",
+            "e-mails": f"{places.inbox}, whomever they are to",
             "credentials": f"{path}, which you alone can read",
             "log": shown_path(self._data_dir / LOG_FILE),
         }
@@ -60,6 +62,26 @@ class Narration:
         self._line()
         for name, fact in facts.items():
             self._console.print(Text.assemble((f"  {name:<13}", "dim"), fact))
+        self._line()
+
+    def portals(self, sign_ins: Sequence[SignIn]) -> None:
+        """Tell who may sign in where, and how to come to a token from there."""
+        self._line("Its staff signs in at these addresses. Who you are, you pick on the page that comes.", style="bold")
+        for url, people in itertools.groupby(sign_ins, lambda person: person.url):
+            self._line()
+            self._line(f"  {url}")
+            self._line("    " + ", ".join(f"{person.name} ({person.role})" for person in people), style="dim")
+        self._line()
+        newcomer = next(person for person in sign_ins if person.institution == NEWCOMER)
+        steps = (
+            f"Open {newcomer.url} and pick {newcomer.name}.",
+            "Choose Consent Dashboard Management, under Configuration, and there Generate API credentials.",
+            "Paste the command that the page shows into a shell: its answer holds an access_token.",
+        )
+        self._line("To a token with credentials of your own, in three steps:", style="bold")
+        self._line()
+        for number, step in enumerate(steps, start=1):
+            self._line(f"  {number}. {step}")
         self._line()
 
     def commands(self) -> None:

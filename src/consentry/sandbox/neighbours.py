@@ -14,17 +14,18 @@ from pathlib import Path
 from typing import Final
 
 from consentry.cli.serving.supervisor import Companion
+from consentry.sandbox.places import Places
 
 _HOST: Final = "127.0.0.1"
-_BANK_APP_PORT: Final = 8090
+_FIRST_PORT: Final = 8090
 _PORTS_TO_TRY: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """The bank's own app, which embeds the dashboard: its origin, and how it is run."""
+    """Where the neighbours are, and how they are run."""
 
-    bank_app: str
+    places: Places
     companions: tuple[Companion, ...]
 
 
@@ -34,18 +35,32 @@ def neighbours_of(data_dir: Path, *, any_port: bool) -> Iterator[Neighbours]:
 
     With `any_port`, or where all the usual ones are taken, the system chooses the ports.
     """
-    with _opened(0 if any_port else _BANK_APP_PORT) as bank_app:
-        # By another name than the service's: to a browser they are two sites, as a bank and its vendor are.
-        origin = f"http://localhost:{bank_app.getsockname()[1]}"
+    with contextlib.ExitStack() as stack:
+        first = 0 if any_port else _FIRST_PORT
+        bank_app, provider, inbox, smtp = (stack.enter_context(_opened(first and first + n)) for n in range(4))
         yield Neighbours(
-            bank_app=origin,
-            companions=(_companion("consentry.sandbox.bank_app", bank_app, str(data_dir.absolute())),),
+            places=Places(
+                bank_app=_origin(bank_app),
+                provider=_origin(provider),
+                inbox=_origin(inbox),
+                smtp=f"smtp://{_HOST}:{smtp.getsockname()[1]}",
+            ),
+            companions=(
+                _companion("consentry.sandbox.bank_app", (bank_app,), str(data_dir.absolute())),
+                _companion("consentry.sandbox.provider", (provider,)),
+                _companion("consentry.sandbox.inbox", (inbox, smtp)),
+            ),
         )
 
 
-def _companion(package: str, listener: socket.socket, *arguments: str) -> Companion:
-    descriptor = listener.fileno()
-    return Companion((sys.executable, "-m", package, str(descriptor), *arguments), keep=(descriptor,))
+def _origin(listener: socket.socket) -> str:
+    """Give a neighbour's origin: by another name than the service's, so that to a browser they are two sites."""
+    return f"http://localhost:{listener.getsockname()[1]}"
+
+
+def _companion(package: str, listeners: tuple[socket.socket, ...], *arguments: str) -> Companion:
+    descriptors = tuple(listener.fileno() for listener in listeners)
+    return Companion((sys.executable, "-m", package, *map(str, descriptors), *arguments), keep=descriptors)
 
 
 @contextlib.contextmanager

@@ -8,18 +8,35 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Literal
+from wsgiref.types import WSGIApplication
 
 import uvicorn
 from starlette.types import ASGIApp
 
 
-def serve_until_the_demo_ends(app: ASGIApp, descriptor: int) -> None:
-    """Answer requests on the socket with this descriptor until SIGTERM, or until standard input ends."""
-    asyncio.run(_serve(app, socket.socket(fileno=descriptor)))
+def serve_until_the_demo_ends(
+    app: ASGIApp | WSGIApplication,
+    descriptor: int,
+    *,
+    interface: Literal["asgi3", "wsgi"] = "asgi3",
+    beside: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+) -> None:
+    """Answer requests on the socket with this descriptor until SIGTERM, or until standard input ends.
+
+    `beside` is entered before the first request, and left after the last.
+    """
+    asyncio.run(_serve(app, socket.socket(fileno=descriptor), interface, beside))
 
 
-async def _serve(app: ASGIApp, listener: socket.socket) -> None:
+async def _serve(
+    app: ASGIApp | WSGIApplication,
+    listener: socket.socket,
+    interface: Literal["asgi3", "wsgi"],
+    beside: Callable[[], AbstractAsyncContextManager[None]],
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
@@ -34,6 +51,7 @@ async def _serve(app: ASGIApp, listener: socket.socket) -> None:
     server = _Server(
         uvicorn.Config(
             app,
+            interface=interface,
             loop="none",
             ws="none",
             lifespan="off",
@@ -44,10 +62,11 @@ async def _serve(app: ASGIApp, listener: socket.socket) -> None:
             timeout_graceful_shutdown=2,
         )
     )
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    await asyncio.wait({serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
-    server.should_exit = True
-    await serving
+    async with beside():
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        await asyncio.wait({serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await serving
 
 
 class _Server(uvicorn.Server):

@@ -5,15 +5,17 @@ nothing else in the product reads it. What the rows say is left to `consentry.sa
 """
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final
 
 import asyncpg
 
 from consentry.domain.account import Account
-from consentry.store import test_customers
+from consentry.domain.counting import DayCount
+from consentry.store import counting, test_customers
 from consentry.store.session import Connection
 
 _TEST_CUSTOMERS: Final = 5
@@ -216,8 +218,36 @@ async def _fill_consents(connection: Connection, institution_id: int, consents: 
     )
 
 
-async def customer_counts(connection: Connection) -> list[CustomerCount]:
-    """Count the consents of each customer of the institution that the transaction sees, most first."""
+async def add_past_visits(
+    connection: Connection, institution_id: int, days: Counter[DayCount], last_seen: Mapping[str, date]
+) -> None:
+    """Add to the sums of past days what nobody counted, and note the last day on which customers came.
+
+    Raises:
+        SandboxRefused: the database does not bear the mark.
+    """
+    if not await is_marked(connection):
+        raise SandboxRefused("Only the sandbox makes up a past: nothing was written.")
+    await counting.add_days(connection, institution_id, days)
+    await connection.execute(
+        """insert into consentry.customers_seen (institution_id, customer_id, last_day)
+           select $1, * from unnest($2::text[], $3::date[]) on conflict do nothing""",
+        institution_id,
+        list(last_seen),
+        list(last_seen.values()),
+    )
+
+
+async def totals(connection: Connection) -> tuple[int, int]:
+    """Count the customers and the consents of the institution that the transaction sees."""
+    row = await connection.fetchrow(
+        "select (select count(*) from consentry.customers), (select count(*) from consentry.consents)"
+    )
+    return (0, 0) if row is None else (row[0], row[1])
+
+
+async def customer_counts(connection: Connection, customer_ids: Sequence[str]) -> list[CustomerCount]:
+    """Count the consents of some customers of the institution that the transaction sees, most first."""
     rows = await connection.fetch(
         """
         select k.customer_id, count(c.consent_id) as consents,
@@ -226,8 +256,10 @@ async def customer_counts(connection: Connection) -> list[CustomerCount]:
                      and (c.expires_at is null or c.expires_at > consentry.now())) as sharing
         from consentry.customers k
         left join consentry.consents c on c.institution_id = k.institution_id and c.customer_id = k.customer_id
+        where k.customer_id = any ($1)
         group by k.customer_id order by consents desc, k.customer_id
-        """
+        """,
+        list(customer_ids),
     )
     return [_count(row) for row in rows]
 

@@ -1,0 +1,1 @@
+"""The identity provider of the made-up staff: a process of its own, whose OpenID Connect others wrote."""
