@@ -25,6 +25,7 @@ SIGN_IN_SECONDS: Final = 600
 """How long a sign-in at the identity provider may take."""
 _EMAIL: Final = re.compile(r"[^@\s<>\"',;:()\[\]]{1,64}@[a-z0-9]([a-z0-9.-]{0,185}[a-z0-9])?")
 _LONGEST_REASON: Final = 500
+_LONGEST_NAME: Final = 200
 
 
 class House(StrEnum):
@@ -102,6 +103,14 @@ def check_email(text: str) -> str:
     if len(lowered) > 254 or not lowered.isprintable() or not _EMAIL.fullmatch(lowered) or ".." in lowered:
         raise InvalidSettings({"email": "Give an e-mail address such as ada@bank.example."})
     return lowered
+
+
+def name_as_kept(text: str | None) -> str | None:
+    """Give a name that a provider says, as it is kept: one line of at most 200 printable characters, or None."""
+    if text is None:
+        return None
+    line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    return line[:_LONGEST_NAME].strip() or None
 
 
 def check_role(text: str, *, house: House) -> Role:

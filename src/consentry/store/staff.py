@@ -1,5 +1,6 @@
 """Members of staff, of institutions and of partners: added, bound to who they are, changed, removed, never deleted."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -7,12 +8,27 @@ from uuid import UUID
 import asyncpg
 
 from consentry.domain.refusal import MemberExists
-from consentry.domain.staff import Member, Role
+from consentry.domain.staff import Member, MemberStatus, Role, name_as_kept
 from consentry.store.session import Connection
 
 _COLUMNS: Final = (
     "member_id, email, name, role, issuer, subject, added_at, invited_until, last_signed_in_at, removed_at"
 )
+
+_MATCH: Final = """institution_id = $1 and removed_at is null
+    and ($2::text is null or role = $2)
+    and ($3::text is null or case when subject is not null then 'active'
+                                  when invited_until > consentry.now() then 'invited' else 'expired' end = $3)
+    and ($4::text is null or strpos(email, $4) > 0 or strpos(lower(name), $4) > 0)"""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberFilter:
+    """Whom a list of members shows: of a role, in a status, with these letters in e-mail address or name."""
+
+    role: Role | None = None
+    status: MemberStatus | None = None
+    letters: str = ""
 
 
 async def add(
@@ -51,6 +67,30 @@ async def members(connection: Connection, institution_id: int) -> list[Member]:
     return [_member(row) for row in rows]
 
 
+async def page(
+    connection: Connection, institution_id: int, wanted: MemberFilter, *, after: str, limit: int
+) -> list[Member]:
+    """Give members who match, by e-mail address, beginning behind the address `after`."""
+    rows = await connection.fetch(
+        f"select {_COLUMNS} from consentry.staff_members where {_MATCH} and email > $5 order by email limit $6",
+        institution_id,
+        *_matched(wanted),
+        after,
+        limit,
+    )
+    return [_member(row) for row in rows]
+
+
+async def count(connection: Connection, institution_id: int, wanted: MemberFilter) -> int:
+    """Count the members who match, up to 1,001."""
+    found: int = await connection.fetchval(
+        f"select count(*) from (select from consentry.staff_members where {_MATCH} limit 1001) as matching",
+        institution_id,
+        *_matched(wanted),
+    )
+    return found
+
+
 async def named(connection: Connection, institution_id: int, member_ids: list[UUID]) -> dict[UUID, Member]:
     """Give members by their ids, removed ones too."""
     rows = await connection.fetch(
@@ -85,7 +125,7 @@ async def bind(
             member_id,
             issuer,
             subject,
-            name,
+            name_as_kept(name),
         )
     except asyncpg.UniqueViolationError:
         return False
@@ -99,7 +139,7 @@ async def note_sign_in(connection: Connection, institution_id: int, member_id: U
            where institution_id = $1 and member_id = $2""",
         institution_id,
         member_id,
-        name,
+        name_as_kept(name),
     )
 
 
@@ -147,6 +187,14 @@ async def remove(connection: Connection, institution_id: int, member_id: UUID) -
            where institution_id = $1 and member_id = $2 and removed_at is null""",
         institution_id,
         member_id,
+    )
+
+
+def _matched(wanted: MemberFilter) -> tuple[str | None, str | None, str | None]:
+    return (
+        None if wanted.role is None else wanted.role.value,
+        None if wanted.status is None else wanted.status.value,
+        wanted.letters.lower() or None,
     )
 
 

@@ -11,7 +11,9 @@ from consentry.usecases.mail.texts import MailText
 _WHO: Final = {
     ActorKind.INSTITUTION: "your own server, through the API",
     ActorKind.OPERATOR: "the operator of the service, at the command line",
+    ActorKind.PARTNER: "your channel partner",
 }
+_STAFF: Final = frozenset({ActorKind.STAFF, ActorKind.PARTNER})
 
 
 async def tell_admins(connection: Connection, institution_id: int, *, kind: str, text: MailText) -> None:
@@ -20,8 +22,8 @@ async def tell_admins(connection: Connection, institution_id: int, *, kind: str,
 
 
 async def who(connection: Connection, institution_id: int, actor: Actor) -> str:
-    """Give words for who acts; only a member of staff is looked up."""
-    if actor.kind is ActorKind.STAFF and actor.actor_id is not None:
+    """Give words for who acts; only members of the house's own staff are looked up."""
+    if actor.kind in _STAFF and actor.actor_id is not None:
         found = await staff.named(connection, institution_id, [UUID(actor.actor_id)])
         for member in found.values():
             return f"{member.name} ({member.email})" if member.name else member.email
