@@ -47,6 +47,7 @@ class RevocationReason(StrEnum):
 
     USER_ACTION = "user_action"
     NOT_RECOGNISED = "not_recognised"
+    STAFF_ACTION = "staff_action"
 
 
 class Consent(NamedTuple):
@@ -175,11 +176,13 @@ def share_new_accounts(*, automatic: bool) -> Decision:
     return decide
 
 
-def stop_sharing(*, reason: str) -> Decision:
+def stop_sharing(*, reason: str, reason_text: str | None = None) -> Decision:
     """Decide to end a consent for good; one that has ended already stays as it is.
 
-    `reason` is a stable code, for example `user_action`. The decision raises StaleEtag or ReadOnlyConsent.
+    `reason` is a stable code, for example `user_action`; `reason_text` are staff's words, which the customer reads in
+    the history. The decision raises StaleEtag or ReadOnlyConsent.
     """
+    words: dict[str, object] = {} if reason_text is None else {"reason_text": reason_text}
 
     def decide(consent: Consent, circumstances: Circumstances) -> Change | None:
         _require_current(consent, circumstances)
@@ -198,7 +201,7 @@ def stop_sharing(*, reason: str) -> Decision:
             kind=ChangeKind.REVOKED,
             at=circumstances.now,
             audit_before={"status": consent.status(circumstances.now).value},
-            audit_after={"status": ConsentStatus.REVOKED.value, "reason": reason},
+            audit_after={"status": ConsentStatus.REVOKED.value, "reason": reason, **words},
         )
 
     return decide

@@ -115,6 +115,11 @@ class ConsentNotActive(Refusal):
     sentence = "The consent has ended and can no longer be changed; the customer can connect the app again."
 
 
+class ConnectionsBlocked(Refusal):
+    code = "connections_blocked"
+    sentence = "The customer connects no further app for the time being; the bank can say why and lift it."
+
+
 class ReadOnlyConsent(Refusal):
     code = "read_only_consent"
     sentence = "This consent is mirrored from another system; change it there until the cut-over."

@@ -62,6 +62,7 @@ PAGES: Final[dict[type[Refusal], int]] = {
     reasons.InstitutionNotEnabled: 409,
     reasons.UnknownTestCustomer: 404,
     reasons.TooManyTestCustomers: 409,
+    reasons.ConnectionsBlocked: 403,
 }
 """What only pages refuse; for everything else they answer as the API does."""
 

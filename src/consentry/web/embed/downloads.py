@@ -19,14 +19,12 @@ _HEADERS: Final = {
 
 async def download_pdf(turn: Turn) -> Response:
     """Answer with the receipt as PDF, in the page's language."""
-    made = await _made(turn)
-    return _file(made.pdf, name=f"{made.receipt_id}.pdf", media_type="application/pdf")
+    return receipt_answer(await _made(turn), is_pdf=True)
 
 
 async def download_signed(turn: Turn) -> Response:
     """Answer with the receipt as JSON, signed with the institution's key."""
-    made = await _made(turn)
-    return _file(made.json, name=f"{made.receipt_id}.json", media_type="application/json")
+    return receipt_answer(await _made(turn), is_pdf=False)
 
 
 async def _made(turn: Turn) -> ReceiptFiles:
@@ -36,6 +34,8 @@ async def _made(turn: Turn) -> ReceiptFiles:
     )
 
 
-def _file(content: bytes, *, name: str, media_type: str) -> Response:
-    headers = {**_HEADERS, "Content-Disposition": f'attachment; filename="receipt-{name}"'}
-    return Response(content, media_type=media_type, headers=headers)
+def receipt_answer(made: ReceiptFiles, *, is_pdf: bool) -> Response:
+    """Answer with a receipt as a file to keep: the PDF, or the signed JSON."""
+    kind = "pdf" if is_pdf else "json"
+    headers = {**_HEADERS, "Content-Disposition": f'attachment; filename="receipt-{made.receipt_id}.{kind}"'}
+    return Response(made.pdf if is_pdf else made.json, media_type=f"application/{kind}", headers=headers)

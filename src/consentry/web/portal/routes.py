@@ -13,6 +13,7 @@ from consentry.domain.staff import ROLES, House
 from consentry.usecases.services import Services
 from consentry.web.portal import account, team
 from consentry.web.portal.configuration import api_settings, credentials, customer_authentication, embedding
+from consentry.web.portal.customers import routes as customers
 from consentry.web.portal.doors import Gate, PortalRoute, RouteWithoutRole, route_of
 from consentry.web.portal.navigation import Navigation, Place
 from consentry.web.portal.refusing import refused_page
@@ -29,6 +30,7 @@ def pages(services: Services, settings: Settings, outbound: Outbound) -> list[Ba
         *api_settings.routes(services),
         *customer_authentication.routes(services, outbound),
         *(route for house in House for route in team.routes(services, settings, house)),
+        *customers.routes(services),
     ]
 
 

@@ -1,0 +1,49 @@
+"""Everything that staff sees of one customer at one moment; that they look was recorded when they began to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from consentry.domain.actor import ActorKind
+from consentry.domain.consent import CustomerConsents
+from consentry.domain.customer import Block
+from consentry.domain.refusal import NotFound
+from consentry.store import blocks, consents, customers, looks
+from consentry.store.looks import CustomerEntry
+from consentry.usecases.customer.names import staff_names
+from consentry.usecases.services import Services
+
+_MOST_ENTRIES: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerFile:
+    """A customer's consents and accounts, the block if there is one, and what was done with all this lately.
+
+    `names` are those of members of staff, by their ids.
+    """
+
+    customer: CustomerConsents
+    block: Block | None
+    entries: tuple[CustomerEntry, ...]
+    names: Mapping[str, str]
+
+
+async def get_customer(services: Services, institution_id: int, customer_id: str) -> CustomerFile:
+    """Give what staff sees of a customer.
+
+    Raises:
+        NotFound: the institution keeps nothing of such a customer.
+        TemporarilyUnavailable: the store can't be reached.
+    """
+    async with services.session.begin(institution_id) as connection:
+        if not await customers.exists(connection, institution_id, customer_id):
+            raise NotFound
+        found = await consents.of_customer(connection, institution_id, customer_id)
+        block = await blocks.of(connection, institution_id, customer_id)
+        entries = await looks.told_of(connection, institution_id, customer_id, most=_MOST_ENTRIES)
+        actors = [(entry.actor_kind, entry.actor_id) for entry in entries]
+        if block is not None:
+            actors.append((ActorKind.STAFF.value, block.blocked_by))
+        names = await staff_names(connection, institution_id, actors)
+    return CustomerFile(customer=found, block=block, entries=tuple(entries), names=names)

@@ -1,0 +1,1 @@
+"""The pages about customers: found, opened for a reason, seen as they see themselves, stopped, blocked, evidenced."""
