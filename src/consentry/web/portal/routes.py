@@ -11,7 +11,7 @@ from consentry.connectors.outbound import Outbound
 from consentry.domain.refusal import NotFound
 from consentry.domain.staff import ROLES, House
 from consentry.usecases.services import Services
-from consentry.web.portal import account, team
+from consentry.web.portal import account, team, theme
 from consentry.web.portal.configuration import api_settings, credentials, customer_authentication, embedding
 from consentry.web.portal.customers import routes as customers
 from consentry.web.portal.doors import Gate, PortalRoute, RouteWithoutRole, route_of
@@ -29,6 +29,7 @@ def pages(services: Services, settings: Settings, outbound: Outbound) -> list[Ba
         *embedding.routes(services),
         *api_settings.routes(services),
         *customer_authentication.routes(services, outbound),
+        *theme.routes(services),
         *(route for house in House for route in team.routes(services, settings, house)),
         *customers.routes(services),
     ]
