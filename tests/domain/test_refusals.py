@@ -25,7 +25,7 @@ def test_each_refusal_has_its_own_code_and_a_whole_sentence() -> None:
 
 
 def test_each_refusal_has_a_status_or_never_reaches_http() -> None:
-    tables = (set(errors.CONSENT_API), set(errors.PAGES), errors.COMMAND_LINE_ONLY)
+    tables = (set(errors.CONSENT_API), set(errors.PAGES), set(errors.GATEWAY), errors.COMMAND_LINE_ONLY)
     assert every_refusal() == set().union(*tables)
     assert sum(map(len, tables)) == len(every_refusal()), "each in one table only"
 

@@ -245,3 +245,17 @@ async def test_many_consents_are_followed_and_cut_over_together(
     assert (await cut(services)).writable == 21_000
     left = await super_connection.fetchval("select count(*) from consentry.consents where read_only or not auto_share")
     assert left == 0
+
+
+async def test_what_a_mirror_says_of_an_apps_access_stands_in_its_log(
+    importer: Importer, bku: Tenant, super_connection: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await importer.publish(application(category="Budgeting"), customer(), consent(), mirror=True)
+    await importer.publish(application(status="disabled"), customer(), consent(), mirror=True)
+    await importer.publish(application(), customer(), consent(), mirror=True)
+    (row,) = await super_connection.fetch(
+        """select d.status_before, d.status_after, d.actor_kind, a.status, a.category
+           from consentry.application_decisions d
+           join consentry.applications a using (institution_id, application_id)"""
+    )
+    assert tuple(row) == ("active", "disabled", "system", "disabled", "Budgeting")

@@ -196,6 +196,11 @@ def test_what_a_consent_says_must_agree_with_itself(members: dict[str, Any], fau
         (application(status="on"), "status: expected one of active, needs_review, disabled"),
         (application("a b"), f"application_id: expected {AN_ID}"),
         (application(icon_url="icon.png"), "icon_url: expected an https address of at most 2048 characters, or null"),
+        (application(category=""), "category: expected a text of 1 to 60 characters, or null"),
+        (
+            application(website="http://app.example"),
+            "website: expected an https address of at most 2048 characters, or null",
+        ),
         (application(purpose=""), "purpose: expected a text of 1 to 300 characters, or null"),
         (application(intermediary="agg-9"), "intermediary: expected an object with intermediary_id and name, or null"),
         (application(intermediary={"intermediary_id": "x"}), f"intermediary.name: expected {A_NAME}; it is missing"),
@@ -306,6 +311,7 @@ DIFFERENCES = (
     (application(name="Budgie"), 'name: expected "Budget", as it is stored'),
     (application(icon_url=None), f'icon_url: expected "{ICON}", as it is stored'),
     (application(status="disabled"), 'status: expected "active", as it is stored'),
+    (application(category="Loans"), 'category: expected "Budgeting", as it is stored'),
     (
         application(intermediary={"intermediary_id": "x", "name": "X"}),
         "intermediary_id: expected null, as it is stored",
@@ -318,7 +324,7 @@ DIFFERENCES = (
 
 
 async def test_a_row_that_differs_from_what_is_stored_is_refused(importer: Importer, look: Look) -> None:
-    await importer.publish(application(), customer(), consent())
+    await importer.publish(application(category="Budgeting"), customer(), consent())
     before = await look()
     for line, fault in DIFFERENCES:
         assert await importer.faults(line) == [f"line 1, {fault}"]

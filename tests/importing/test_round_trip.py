@@ -78,6 +78,8 @@ def installations(draw: st.DrawFn) -> list[dict[str, Any]]:
             "purpose": draw(st.none() | _names),
             "intermediary_id": draw(st.none() | st.sampled_from(sorted(agents))) if agents else None,
             "status": draw(st.sampled_from(["active", "needs_review", "disabled"])),
+            "category": draw(st.none() | _names),
+            "website": draw(st.none() | st.just("https://app.example/?a=%20")),
         }
         for app in sorted(draw(st.sets(_ids, min_size=1, max_size=3)))
     ]

@@ -76,7 +76,7 @@ def is_visible_id(text: str) -> bool:
 
 
 def is_icon_url(text: str) -> bool:
-    """Tell whether a text can be the address of an icon: https, at most 2048 visible ASCII characters."""
+    """Tell whether a text can be the address of an icon or a website: https, at most 2048 visible ASCII characters."""
     return _ICON_URL.fullmatch(text) is not None
 
 

@@ -386,3 +386,18 @@ class ProviderInForce(Refusal):
         "The staff can sign in here already; an admin invites others in the portal. If nobody can sign in any more,"
         " run consentry staff provider reset first."
     )
+
+
+class AppDisabled(Refusal):
+    code = "app_disabled"
+    sentence = "The institution has stopped this app's access; ask the institution. Its customers' consents stay."
+
+
+class AppNeedsReview(Refusal):
+    code = "app_needs_review"
+    sentence = "The institution has not let this app in yet; wait for its review, or ask the institution."
+
+
+class IntermediaryDisabled(Refusal):
+    code = "intermediary_disabled"
+    sentence = "The institution has stopped the access of this app's intermediary; ask the institution."

@@ -48,6 +48,8 @@ class StoredApplication:
     purpose: str | None
     intermediary_id: str | None
     status: str
+    category: str | None
+    website: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ async def intermediaries(connection: Connection, institution_id: int) -> list[St
 async def applications(connection: Connection, institution_id: int) -> list[StoredApplication]:
     """Give the institution's applications."""
     rows = await connection.fetch(
-        """select application_id, name, icon_url, purpose, intermediary_id, status
+        """select application_id, name, icon_url, purpose, intermediary_id, status, category, website
            from consentry.applications where institution_id = $1 order by application_id""",
         institution_id,
     )

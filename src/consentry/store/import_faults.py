@@ -75,6 +75,8 @@ cross join lateral (values
     ('name', a.name, s.name <> a.name),
     ('icon_url', a.icon_url, s.icon_url is distinct from a.icon_url),
     ('purpose', a.purpose, s.purpose <> a.purpose),
+    ('category', a.category, s.category <> a.category),
+    ('website', a.website, s.website <> a.website),
     ('intermediary_id', a.intermediary_id, s.intermediary_id is distinct from a.intermediary_id),
     ('status', a.status, s.status <> a.status)) as d (field, stored, is_fault)
 where s.institution_id = $1 and d.is_fault

@@ -30,11 +30,12 @@ class FoundPage(msgspec.Struct, frozen=True):
 
 
 class AppFacts(msgspec.Struct, frozen=True):
-    """What is shown of an app beside its name, as it was registered."""
+    """What is shown of an app beside its name, as it was registered, and whether the bank lets it in."""
 
     purpose: str | None
     category: str | None
     website: str | None
+    has_access: bool
 
 
 async def open_page(connection: Connection, subject: Subject, new: NewPage, *, actor: Actor) -> UUID | None:
@@ -103,6 +104,11 @@ async def forget(connection: Connection) -> int:
 async def app_facts(connection: Connection, application_id: str) -> AppFacts:
     """Give what is shown of an app of the transaction's institution."""
     row = await connection.fetchrow(
-        "select purpose, category, website from consentry.applications where application_id = $1", application_id
+        """select a.purpose, a.category, a.website, a.status = 'active' and coalesce(m.status, 'active') = 'active'
+           from consentry.applications a
+           left join consentry.intermediaries m
+             on m.institution_id = a.institution_id and m.intermediary_id = a.intermediary_id
+           where a.application_id = $1""",
+        application_id,
     )
-    return AppFacts(None, None, None) if row is None else AppFacts(*row)
+    return AppFacts(None, None, None, has_access=True) if row is None else AppFacts(*row)

@@ -33,7 +33,7 @@ class StagedIntermediary(NamedTuple):
 
 
 class StagedApplication(NamedTuple):
-    """An application that has a line of its own; no purpose and no status mean as it is stored, or none and active."""
+    """An application that has a line of its own; what may be missing and is, means as it is stored, or none."""
 
     line: int
     application_id: str
@@ -42,6 +42,8 @@ class StagedApplication(NamedTuple):
     purpose: str | None
     intermediary_id: str | None
     status: str | None
+    category: str | None
+    website: str | None
 
 
 class StagedMention(NamedTuple):
@@ -141,6 +143,8 @@ _TABLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("purpose", _TEXT),
         ("intermediary_id", _TEXT),
         ("status", _TEXT),
+        ("category", _TEXT),
+        ("website", _TEXT),
     ),
     "staged_mentions": (
         ("application_id", _TEXT),

@@ -66,6 +66,13 @@ PAGES: Final[dict[type[Refusal], int]] = {
 }
 """What only pages refuse; for everything else they answer as the API does."""
 
+GATEWAY: Final[dict[type[Refusal], int]] = {
+    reasons.AppDisabled: 403,
+    reasons.AppNeedsReview: 403,
+    reasons.IntermediaryDisabled: 403,
+}
+"""What is answered to an app that may not be answered (domain/application.py)."""
+
 COMMAND_LINE_ONLY: Final[frozenset[type[Refusal]]] = frozenset(
     {
         reasons.UnknownInstitution,

@@ -101,6 +101,8 @@ def _application_line(application: StoredApplication) -> bytes:
             "purpose": application.purpose,
             "intermediary_id": application.intermediary_id,
             "status": application.status,
+            "category": application.category,
+            "website": application.website,
         }
     )
 

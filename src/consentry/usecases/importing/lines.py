@@ -201,6 +201,8 @@ def _read_application(number: int, line: bytes, rows: StagedRows) -> None:
     _check_id("application_id", told.application_id)
     if told.icon_url is not None and not is_icon_url(told.icon_url):
         raise FieldFault("icon_url", EXPECTED["icon_url"])
+    if told.website is not None and not is_icon_url(told.website):
+        raise FieldFault("website", EXPECTED["website"])
     intermediary_id = told.intermediary_id
     if told.intermediary is not None:
         if intermediary_id is not None:
@@ -214,7 +216,15 @@ def _read_application(number: int, line: bytes, rows: StagedRows) -> None:
         _check_id(field, intermediary_id)
     rows.applications.append(
         StagedApplication(
-            number, told.application_id, told.name, told.icon_url, told.purpose, intermediary_id, told.status
+            number,
+            told.application_id,
+            told.name,
+            told.icon_url,
+            told.purpose,
+            intermediary_id,
+            told.status,
+            told.category,
+            told.website,
         )
     )
 

@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from consentry.domain.importing import CONSENT_ID
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Category = Annotated[str, Meta(min_length=1, max_length=60)]
 Purpose = Annotated[str, Meta(min_length=1, max_length=300)]
 Identifier = Annotated[str, Meta(min_length=1, max_length=255)]
 Time = Annotated[datetime, Meta(tz=True)]
@@ -61,6 +62,8 @@ class ApplicationLine(Struct, forbid_unknown_fields=True):
     intermediary_id: Identifier | None = None
     intermediary: IntermediaryEntry | None = None
     status: Literal["active", "needs_review", "disabled"] | None = None
+    category: Category | None = None
+    website: str | None = None
 
 
 class CustomerAccount(Struct, forbid_unknown_fields=True, gc=False):
@@ -139,6 +142,8 @@ EXPECTED: Final[dict[str, str]] = {
     "application_id": _IDENTIFIER,
     "application_name": _NAME,
     "purpose": "a text of 1 to 300 characters, or null",
+    "category": "a text of 1 to 60 characters, or null",
+    "website": "an https address of at most 2048 characters, or null",
     "icon_url": "an https address of at most 2048 characters, or null",
     "application_icon_url": "an https address of at most 2048 characters, or null",
     "customer_id": _IDENTIFIER,

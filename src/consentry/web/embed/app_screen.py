@@ -137,7 +137,7 @@ async def _show(
         turn.frame,
         "app.html",
         status=status,
-        card=card(consent, customer.accounts, customer.moment),
+        card=card(consent, customer.accounts, customer.moment, is_held=not facts.has_access),
         accounts=[a._replace(nickname=visible(a.nickname)) for a in customer.accounts.accounts],
         facts=facts,
         clusters=clusters_of(consent),

@@ -2,7 +2,7 @@
 
 import unicodedata
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -64,10 +64,16 @@ class Listing:
         return self.all_cards >= MANY
 
 
-def listing(customer: CustomerConsents, search: Search) -> Listing:
-    """Put a customer's consents in order: live ones, then ended ones, each as asked for."""
+def listing(customer: CustomerConsents, search: Search, *, held: Collection[str] = ()) -> Listing:
+    """Put a customer's consents in order: live ones, then ended ones, each as asked for.
+
+    `held` are the ids of apps that the bank does not let in.
+    """
     now = customer.moment
-    cards = [card(consent, customer.accounts, now) for consent in newest_first(customer.consents)]
+    cards = [
+        card(consent, customer.accounts, now, is_held=consent.application_id in held)
+        for consent in newest_first(customer.consents)
+    ]
     live = [found for found in cards if found.ended_at is None]
     ended = sorted((found for found in cards if found.ended_at is not None), key=_end, reverse=True)
     return Listing(
@@ -80,7 +86,7 @@ def listing(customer: CustomerConsents, search: Search) -> Listing:
     )
 
 
-def card(consent: Consent, accounts: CustomerAccounts, now: datetime) -> Card:
+def card(consent: Consent, accounts: CustomerAccounts, now: datetime, *, is_held: bool = False) -> Card:
     """Give what is shown of a consent."""
     ended_at = consent.revoked_at
     if ended_at is None and consent.has_ended(now):
@@ -91,7 +97,7 @@ def card(consent: Consent, accounts: CustomerAccounts, now: datetime) -> Card:
     )
     return Card(
         consent=shown,
-        status=status_of(consent, now),
+        status=status_of(consent, now, is_held=is_held),
         initials=initials(shown.application_name),
         hue=zlib.crc32(consent.application_id.encode()) % HUES,
         shared=sum(account.account_id in consent.shared_accounts for account in accounts.accounts),

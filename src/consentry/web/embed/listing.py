@@ -3,6 +3,7 @@
 from starlette.responses import Response
 
 from consentry.usecases.consent.stop_all import stop_all
+from consentry.usecases.page.app_facts import apps_without_access
 from consentry.web.embed.cards import FILTERS, ORDERS, Search, listing
 from consentry.web.embed.languages import _, ngettext, noted
 from consentry.web.embed.screens import Notice, Told, show
@@ -22,7 +23,10 @@ async def show_listing(
     turn: Turn, *, notice: Notice | None = None, told: Told | None = None, status: int = 200
 ) -> Response:
     """Answer with the list, as far as it was asked for."""
-    found = listing(await turn.consents(), _search(turn))
+    customer = await turn.consents()
+    apps = {consent.application_id for consent in customer.consents if not consent.has_ended(customer.moment)}
+    held = await apps_without_access(turn.services, turn.subject.institution_id, apps)
+    found = listing(customer, _search(turn), held=held)
     return show(
         turn.frame,
         "list.html",

@@ -20,9 +20,11 @@ class Status:
     tone: str
 
 
-def status_of(consent: Consent, now: datetime) -> Status:
-    """Give the status of a consent as its customer reads it."""
+def status_of(consent: Consent, now: datetime, *, is_held: bool = False) -> Status:
+    """Give the status of a consent as its customer reads it; `is_held` says that the bank does not let the app in."""
     match consent.status(now):
+        case ConsentStatus.ACTIVE | ConsentStatus.PAUSED if is_held:
+            return Status("paused", _("Paused by your bank"), "warn")
         case ConsentStatus.ACTIVE if consent.expires_at is not None and consent.expires_at <= now + ENDS_SOON:
             return Status("ends_soon", _("Ends soon"), "warn")
         case ConsentStatus.ACTIVE:

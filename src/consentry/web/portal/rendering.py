@@ -14,7 +14,7 @@ from starlette.responses import Response
 from consentry.domain.staff import Role
 from consentry.web.html.assets import Assets
 from consentry.web.html.pages import content_policy, html_answer, templates_of
-from consentry.web.portal import lists, words
+from consentry.web.portal import lists, segments, words
 from consentry.web.portal.navigation import heading_of
 from consentry.web.portal.signed_in import SignedIn
 
@@ -41,6 +41,7 @@ def environment() -> Environment:
         sheets=[ASSETS.address(name) for name in (*_SHEETS_FIRST, *sheets)],
         role_words=ROLE_WORDS,
         address=lists.address,
+        segment=segments.segment,
     )
     macros = made.get_template("macros.html").module
     for name in ("field", "select", "status_badge", "empty", "confirm", "notice", "icon"):

@@ -16,6 +16,7 @@ from consentry.web.portal.configuration import api_settings, credentials, custom
 from consentry.web.portal.customers import routes as customers
 from consentry.web.portal.doors import Gate, PortalRoute, RouteWithoutRole, route_of
 from consentry.web.portal.navigation import Navigation, Place
+from consentry.web.portal.receivers import receiver_routes
 from consentry.web.portal.refusing import refused_page
 from consentry.web.portal.rendering import ASSETS, environment
 from consentry.web.portal.signed_in import PREFIX, SignedIn
@@ -25,6 +26,7 @@ def pages(services: Services, settings: Settings, outbound: Outbound) -> list[Ba
     """Give the routes of all pages of both portals that need somebody to be signed in."""
     return [
         *(route for house in House for route in account.routes(services, house)),
+        *receiver_routes(services, outbound),
         *credentials.routes(services),
         *embedding.routes(services),
         *api_settings.routes(services),

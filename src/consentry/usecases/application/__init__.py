@@ -1,0 +1,1 @@
+"""Applications in the hands of staff: listed, looked at, and let in or not."""

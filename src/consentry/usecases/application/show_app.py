@@ -1,0 +1,65 @@
+"""Show one app, and the log of what was decided about its access."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from consentry.domain.actor import ActorKind
+from consentry.domain.refusal import NotFound
+from consentry.store import applications, staff
+from consentry.store.applications import AppDetails, DecisionRecord
+from consentry.store.session import Connection
+from consentry.usecases.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class ShownDecision:
+    """A decision, and what its maker is called, if it is a member of the institution's staff."""
+
+    decision: DecisionRecord
+    who: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownApp:
+    """An app with a page of its log, the newest first; `before` is the decision behind which the next page begins."""
+
+    details: AppDetails
+    log: tuple[ShownDecision, ...]
+    before: UUID | None
+    counted_until: datetime | None
+
+
+async def show_app(
+    services: Services, institution_id: int, application_id: str, *, before: UUID | None = None, most: int = 20
+) -> ShownApp:
+    """Give an app of an institution, with at most `most` entries of its log.
+
+    Raises:
+        NotFound: the institution has none with this id.
+        TemporarilyUnavailable: the store can't be reached.
+    """
+    async with services.session.begin(institution_id) as connection:
+        details = await applications.find(connection, institution_id, application_id)
+        if details is None:
+            raise NotFound
+        found = await applications.decisions(connection, institution_id, application_id, before=before, most=most + 1)
+        shown = found[:most]
+        names = await names_of_staff(connection, institution_id, ((each.actor_kind, each.actor_id) for each in shown))
+        counted_until = await applications.counted_until(connection, institution_id)
+    return ShownApp(
+        details=details,
+        log=tuple(ShownDecision(each, names.get(each.actor_id or "")) for each in shown),
+        before=shown[-1].decision_id if len(found) > most else None,
+        counted_until=counted_until,
+    )
+
+
+async def names_of_staff(
+    connection: Connection, institution_id: int, actors: Iterable[tuple[str, str | None]]
+) -> Mapping[str, str]:
+    """Give what members of an institution's staff are called, by their ids as records have them."""
+    ids = sorted({actor_id for kind, actor_id in actors if kind == ActorKind.STAFF and actor_id})
+    members = await staff.named(connection, institution_id, [UUID(each) for each in ids]) if ids else {}
+    return {str(member_id): member.name or member.email for member_id, member in members.items()}
