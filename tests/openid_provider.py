@@ -13,12 +13,18 @@ import httpx
 from tests.serving import READY_SECONDS
 
 
-@contextlib.contextmanager
-def running_provider() -> Iterator[str]:
-    """Run a provider until the end of the block; gives its issuer. `PUT /users/SUB` adds a person with claims."""
+def free_port() -> int:
+    """Give a port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@contextlib.contextmanager
+def running_provider(port: int | None = None) -> Iterator[str]:
+    """Run a provider until the end of the block; gives its issuer. `PUT /users/SUB` adds a person with claims."""
+    port = port or free_port()
     issuer = f"http://localhost:{port}"
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(

@@ -17,7 +17,7 @@ from consentry.store.embedded import EmbeddedPostgres
 from consentry.usecases.services import Services
 from tests.builders import Tenant
 from tests.conftest import Database, make_database, make_tenant
-from tests.openid_provider import running_provider
+from tests.openid_provider import free_port, running_provider
 from tests.portal.visiting import Visitor, begin, make_member
 from tests.serving import Service, start_service
 
@@ -32,16 +32,29 @@ def portal_database(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture(scope="session")
-def issuer() -> Iterator[str]:
-    """A real OpenID provider on this machine, whose origin the service may ask; nobody else is."""
-    with running_provider() as running:
+def issuer_port() -> int:
+    """A port for an identity provider: known before it runs, because the operator allows its origin."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def liar_port() -> int:
+    """A port that the operator allows, too, for whoever plays a provider that lies."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def issuer(issuer_port: int) -> Iterator[str]:
+    """A real OpenID provider on this machine, whose origin the service may ask."""
+    with running_provider(issuer_port) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def portal_service(portal_database: Database, issuer: str) -> Iterator[Service]:
-    settings = {"CONSENTRY_WORKERS": "1", "CONSENTRY_SURFACES": "api,embed,portal", "CONSENTRY_ALLOWED_ORIGINS": issuer}
-    service = start_service({**portal_database.environment, **settings})
+def portal_service(portal_database: Database, issuer_port: int, liar_port: int) -> Iterator[Service]:
+    allowed = f"http://localhost:{issuer_port},http://127.0.0.1:{liar_port}"
+    settings = {"CONSENTRY_WORKERS": "1", "CONSENTRY_SURFACES": "api,embed,portal"}
+    service = start_service({**portal_database.environment, **settings, "CONSENTRY_ALLOWED_ORIGINS": allowed})
     yield service
     service.stop()
 

@@ -111,6 +111,45 @@ async def lock(connection: Connection, institution_id: int) -> list[Member]:
     return [_member(row) for row in rows]
 
 
+async def known_as(connection: Connection, institution_id: int, *, issuer: str, subject: str) -> Member | None:
+    """Give the member who is this at an issuer, and let nobody change them until the transaction ends."""
+    row = await connection.fetchrow(
+        f"""select {_COLUMNS} from consentry.staff_members
+            where institution_id = $1 and issuer = $2 and subject = $3 and removed_at is null for update""",
+        institution_id,
+        issuer,
+        subject,
+    )
+    return None if row is None else _member(row)
+
+
+async def invited_as(connection: Connection, institution_id: int, email: str) -> Member | None:
+    """Give the member with this e-mail address, if nobody is known as them yet; held as `known_as` does."""
+    row = await connection.fetchrow(
+        f"""select {_COLUMNS} from consentry.staff_members
+            where institution_id = $1 and email = $2 and subject is null and removed_at is null for update""",
+        institution_id,
+        email,
+    )
+    return None if row is None else _member(row)
+
+
+async def rebind(connection: Connection, institution_id: int, member_id: UUID, *, issuer: str, subject: str) -> bool:
+    """Bind a member anew, whoever they were known as; False if somebody else is known as this, or they are removed."""
+    bound = await connection.fetchval(
+        """update consentry.staff_members set issuer = $3, subject = $4
+           where institution_id = $1 and member_id = $2 and removed_at is null
+             and not exists (select from consentry.staff_members o where o.institution_id = $1 and o.removed_at is null
+                             and o.issuer = $3 and o.subject = $4 and o.member_id <> $2)
+           returning true""",
+        institution_id,
+        member_id,
+        issuer,
+        subject,
+    )
+    return bool(bound)
+
+
 async def bind(
     connection: Connection, institution_id: int, member_id: UUID, *, issuer: str, subject: str, name: str | None
 ) -> bool:

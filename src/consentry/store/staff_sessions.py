@@ -172,6 +172,17 @@ async def live_ones(
     return [ListedSession(*row) for row in rows]
 
 
+async def spend_state(connection: Connection, institution_id: int, state: bytes) -> bool:
+    """Use a sign-in's state, as its SHA-256, up; False if it was used before."""
+    spent = await connection.fetchval(
+        """insert into consentry.staff_sign_ins (institution_id, state, spent_at) values ($1, $2, consentry.now())
+           on conflict do nothing returning true""",
+        institution_id,
+        state,
+    )
+    return bool(spent)
+
+
 async def delete_answered(connection: Connection, *, older_than: timedelta) -> int:
     """Delete, in the houses in sight, what was remembered of sign-ins that were answered so long ago."""
     rows = await connection.fetch(

@@ -81,16 +81,19 @@ async def propose_provider(
 ) -> StaffProvider:
     """Read a provider's metadata and store it as pending: in force once somebody has signed in through it.
 
+    An empty `client_secret` is the one that was given before, if nothing else differs from what is pending.
+
     Raises:
         InvalidSettings: something is missing or malformed, or the provider can't be used; with a sentence a field.
         TemporarilyUnavailable: the store can't be reached or can't write.
     """
-    check_staff_provider(discovery_url=discovery_url, client_id=client_id, client_secret=client_secret)
+    place = discovery_url if discovery_url.endswith(DISCOVERY) else discovery_url.rstrip("/") + DISCOVERY
+    secret = client_secret or await _given_before(services, institution_id, place=place, client_id=client_id)
+    check_staff_provider(discovery_url=discovery_url, client_id=client_id, client_secret=secret)
     try:
-        metadata = await discover(outbound, discovery_url)
+        metadata = await discover(outbound, place)
     except (AddressRefused, AddressSilent, ProviderUnusable) as refusal:
         raise InvalidSettings({"discovery_url": refusal.description}) from refusal
-    place = discovery_url if discovery_url.endswith(DISCOVERY) else discovery_url.rstrip("/") + DISCOVERY
     async with services.session.begin(institution_id) as connection:
         await staff_providers.write(
             connection,
@@ -99,7 +102,7 @@ async def propose_provider(
             discovery_url=place,
             issuer=metadata.issuer,
             client_id=client_id,
-            secret=seal_secret(services, institution_id, client_secret),
+            secret=seal_secret(services, institution_id, secret),
         )
         found = await staff_providers.find(connection, institution_id, "pending")
         if found is None:
@@ -113,6 +116,17 @@ async def propose_provider(
             after=facts_of(found),
         )
     return found.provider
+
+
+async def _given_before(services: Services, institution_id: int, *, place: str, client_id: str) -> str:
+    """Give the secret of the pending provider: it never goes to an address that it was not given for."""
+    async with services.session.begin(institution_id) as connection:
+        try:
+            found = await open_provider(services, connection, institution_id, "pending")
+        except NoStaffProvider:
+            return ""
+    same = (found.provider.discovery_url, found.provider.client_id) == (place, client_id)
+    return found.client_secret if same else ""
 
 
 async def drop_proposal(services: Services, institution_id: int, *, actor: Actor) -> None:

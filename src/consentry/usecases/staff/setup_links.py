@@ -36,10 +36,11 @@ async def make_setup_link(
         ProviderInForce: the house's staff can sign in already.
     """
     address = check_email(email)
-    found = await staff_providers.find(connection, institution_id, "current", hold=True)
+    there = await staff.lock(connection, institution_id)
+    found = await staff_providers.find(connection, institution_id, "current")
     if found is not None and found.secret is not None:
         raise ProviderInForce
-    member = await _admin(connection, institution_id, address)
+    member = await _admin(connection, institution_id, address, there=there)
     await setup_links.end_unused(connection, institution_id)
     await staff_sessions.end_setups(connection, institution_id)
     code = new_staff_secret(StaffSecret.SETUP, services.choose)
@@ -59,8 +60,8 @@ async def make_setup_link(
     return MadeSetupLink(code=code, member_id=member.member_id, expires_at=expires_at)
 
 
-async def _admin(connection: Connection, institution_id: int, email: str) -> Member:
-    for member in await staff.lock(connection, institution_id):
+async def _admin(connection: Connection, institution_id: int, email: str, *, there: list[Member]) -> Member:
+    for member in there:
         if member.email == email:
             await staff.set_role(connection, institution_id, member.member_id, Role.ADMIN)
             await staff.invite_again(connection, institution_id, member.member_id, valid=SETUP_VALID)

@@ -9,10 +9,14 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from consentry.domain.staff import House
+from consentry.domain.staff import SIGN_IN_SECONDS, House
 
 SESSION: Final = {House.INSTITUTION: "__Host-consentry-staff", House.PARTNER: "__Host-consentry-partner"}
 SETUP: Final = {House.INSTITUTION: "__Host-consentry-setup", House.PARTNER: "__Host-consentry-partner-setup"}
+HOUSE: Final = {House.INSTITUTION: "__Host-consentry-house", House.PARTNER: "__Host-consentry-partner-house"}
+"""Remembers, in a browser that has signed in, which house that was to."""
+HOUSE_LASTS: Final = 365 * 86_400
+SIGN_IN_LASTS: Final = SIGN_IN_SECONDS
 SIGN_IN: Final = {House.INSTITUTION: "__Host-consentry-sign-in", House.PARTNER: "__Host-consentry-partner-sign-in"}
 
 

@@ -11,11 +11,12 @@ from consentry.connectors.outbound import Outbound
 from consentry.domain.refusal import NotFound
 from consentry.domain.staff import ROLES, House
 from consentry.usecases.services import Services
-from consentry.web.portal import account, team, theme
+from consentry.web.portal import account, authentication, signing_in, team, theme
 from consentry.web.portal.configuration import api_settings, credentials, customer_authentication, embedding
 from consentry.web.portal.customers import routes as customers
 from consentry.web.portal.doors import Gate, PortalRoute, RouteWithoutRole, route_of
 from consentry.web.portal.navigation import Navigation, Place
+from consentry.web.portal.outside import Outside
 from consentry.web.portal.receivers import receiver_routes
 from consentry.web.portal.refusing import refused_page
 from consentry.web.portal.rendering import ASSETS, environment
@@ -27,6 +28,7 @@ def pages(services: Services, settings: Settings, outbound: Outbound) -> list[Ba
     return [
         *(route for house in House for route in account.routes(services, house)),
         *receiver_routes(services, outbound),
+        *(route for house in House for route in authentication.routes(Outside(services, settings, outbound, house))),
         *credentials.routes(services),
         *embedding.routes(services),
         *api_settings.routes(services),
@@ -45,7 +47,12 @@ def routes(services: Services, settings: Settings) -> list[BaseRoute]:
     """
     environment()
     outbound = Outbound(allowed=settings.allowed_origins)
-    return [ASSETS.route, *joined(services, [*pages(services, settings, outbound), *_ends()])]
+    outsides = [Outside(services, settings, outbound, house) for house in House]
+    return [
+        ASSETS.route,
+        *(route for outside in outsides for route in signing_in.routes(outside)),
+        *joined(services, [*pages(services, settings, outbound), *_ends()]),
+    ]
 
 
 def joined(services: Services, found: Sequence[BaseRoute]) -> list[BaseRoute]:
@@ -91,7 +98,9 @@ async def _nothing(_: Request, staff: SignedIn) -> Response:
 def _beginning(gate: Gate, house: House) -> Callable[[Request], Awaitable[Response]]:
     async def begin(request: Request) -> Response:
         staff = await gate.find(request, house)
-        first = None if staff is None else gate.navigation.first(house, staff.role)
-        return RedirectResponse(first or f"{PREFIX[house]}/sign-in", status_code=303)
+        if staff is None:
+            return RedirectResponse(f"{PREFIX[house]}/sign-in", status_code=303)
+        first = gate.navigation.first(house, staff.role)
+        return RedirectResponse(first or f"{PREFIX[house]}/account", status_code=303)
 
     return begin
