@@ -87,26 +87,59 @@ class Group:
     entries: tuple[Entry, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the page consists of: the links to everything on it, and everything."""
+
+    contents: Markup
+    body: Markup
+
+
 def page(*, base: str, assets: tuple[tuple[str, str], ...]) -> bytes:
     """Make the page for one address of the API; `assets` says where each of its files is."""
     return _page(assets).replace(reference.EXAMPLE_BASE, base).encode()
 
 
+def parts(base: str) -> Parts:
+    """Make what the page consists of, for one address of the API."""
+    made = _parts()
+    return Parts(
+        contents=made.contents.replace(reference.EXAMPLE_BASE, base),
+        body=made.body.replace(reference.EXAMPLE_BASE, base),
+    )
+
+
 @lru_cache(maxsize=1)
 def _page(assets: tuple[tuple[str, str], ...]) -> str:
     document = reference.load()
-    (_, introduction), *chapters = prose.chapters(document.info.description)
-    template = _environment().get_template("reference.html")
-    return template.render(
-        info=document.info,
-        introduction=_text(introduction),
-        chapters=[Chapter(anchor=anchor_of(title), title=title, body=_text(body)) for title, body in chapters],
-        groups=[_group(document, tag) for tag in document.tags],
-        objects=_objects(document),
-        usual=usual_refusals(document.operations),
-        base=reference.EXAMPLE_BASE,
-        assets=dict(assets),
+    (_, introduction), *_chapters = prose.chapters(document.info.description)
+    made = _parts()
+    return (
+        _environment()
+        .get_template("reference.html")
+        .render(
+            info=document.info,
+            introduction=_text(introduction),
+            contents=made.contents,
+            body=made.body,
+            base=reference.EXAMPLE_BASE,
+            assets=dict(assets),
+        )
     )
+
+
+@lru_cache(maxsize=1)
+def _parts() -> Parts:
+    document = reference.load()
+    _, *chapters = prose.chapters(document.info.description)
+    shown = {
+        "chapters": [Chapter(anchor=anchor_of(title), title=title, body=_text(body)) for title, body in chapters],
+        "groups": [_group(document, tag) for tag in document.tags],
+        "objects": _objects(document),
+        "usual": usual_refusals(document.operations),
+    }
+    contents, body = (_environment().get_template(name).render(**shown) for name in ("contents.html", "body.html"))
+    return Parts(contents=Markup(contents), body=Markup(body))  # noqa: S704 - templates that escape have made them
 
 
 def usual_refusals(operations: Iterable[Operation]) -> tuple[Refusal, ...]:

@@ -11,7 +11,7 @@ from consentry.connectors.outbound import Outbound
 from consentry.domain.refusal import NotFound
 from consentry.domain.staff import ROLES, House
 from consentry.usecases.services import Services
-from consentry.web.portal import account, authentication, signing_in, team, theme
+from consentry.web.portal import account, authentication, documentation, signing_in, team, theme
 from consentry.web.portal.configuration import api_settings, credentials, customer_authentication, embedding
 from consentry.web.portal.customers import routes as customers
 from consentry.web.portal.doors import Gate, PortalRoute, RouteWithoutRole, route_of
@@ -34,6 +34,7 @@ def pages(services: Services, settings: Settings, outbound: Outbound) -> list[Ba
         *api_settings.routes(services),
         *customer_authentication.routes(services, outbound),
         *theme.routes(services),
+        *documentation.routes(services),
         *(route for house in House for route in team.routes(services, settings, house)),
         *customers.routes(services),
     ]
@@ -50,6 +51,7 @@ def routes(services: Services, settings: Settings) -> list[BaseRoute]:
     outsides = [Outside(services, settings, outbound, house) for house in House]
     return [
         ASSETS.route,
+        documentation.ASSETS.route,
         *(route for outside in outsides for route in signing_in.routes(outside)),
         *joined(services, [*pages(services, settings, outbound), *_ends()]),
     ]

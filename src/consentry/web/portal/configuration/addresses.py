@@ -9,10 +9,9 @@ from consentry.domain.api_settings import LOOPBACK
 from consentry.usecases.configuration.api_settings import show_api_settings
 from consentry.usecases.services import Services
 from consentry.web.openapi.page import HOST
-from consentry.web.openapi.reference import EXAMPLE_BASE
 from consentry.web.portal.doors import host_of
 
-_SECURE: Final = "https"
+_EXAMPLE: Final = "https://consent.bank.example"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +38,6 @@ def is_on_this_machine(request: Request) -> bool:
 def _asked(request: Request) -> str:
     host = request.headers.get("host", "")
     if not HOST.fullmatch(host):
-        return EXAMPLE_BASE
+        return _EXAMPLE
     # A proxy that ends TLS asks us without; only on one's own machine is there none.
-    return f"{request.url.scheme if is_on_this_machine(request) else _SECURE}://{host}"
+    return f"{request.url.scheme if is_on_this_machine(request) else 'https'}://{host}"

@@ -8,8 +8,21 @@ announcer.setAttribute("role", "status");
 document.body.append(announcer);
 
 for (const button of document.querySelectorAll("[data-copy]")) {
-  const source = document.getElementById(button.dataset.copy);
   button.hidden = false;
+  copies(button, document.getElementById(button.dataset.copy));
+}
+
+// The reference comes without buttons: its boxes of code get theirs here.
+for (const box of document.querySelectorAll(".reference .code")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "copy";
+  button.textContent = "Copy";
+  box.append(button);
+  copies(button, box.querySelector("pre"));
+}
+
+function copies(button, source) {
   button.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(source.value ?? source.textContent);
