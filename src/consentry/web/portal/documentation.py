@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from consentry.config import Settings
 from consentry.domain.refusal import NotFound, TooManyTestCustomers
 from consentry.domain.staff import ROLES, House, Role
 from consentry.domain.test_customer import MOST_TEST_CUSTOMERS, accounts_of
@@ -19,7 +20,7 @@ from consentry.usecases.services import Services
 from consentry.web.errors import page_status
 from consentry.web.html.assets import Assets
 from consentry.web.openapi.page import HEADERS
-from consentry.web.portal.configuration.addresses import printed_address
+from consentry.web.portal.configuration.addresses import Addresses
 from consentry.web.portal.doors import PortalRoute, portal_route
 from consentry.web.portal.rendering import render
 from consentry.web.portal.signed_in import SignedIn
@@ -34,8 +35,9 @@ _FORMS: Final = {"yaml": "application/yaml", "json": "application/json"}
 class DocumentationPages:
     """The page, the document to download, and the form for test customers."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, settings: Settings) -> None:
         self._services = services
+        self._addresses = Addresses(services, settings)
 
     async def show(self, request: Request, staff: SignedIn) -> Response:
         """Show the reference and the test customers."""
@@ -56,7 +58,7 @@ class DocumentationPages:
         form = request.path_params["form"]
         if form not in _FORMS:
             raise NotFound
-        address = await printed_address(self._services, request, staff.institution_id)
+        address = await self._addresses.of(request, staff.institution_id)
         document = await run_in_threadpool(reference.load)
         written = document.yaml if form == "yaml" else document.json
         return Response(
@@ -72,7 +74,7 @@ class DocumentationPages:
     async def _page(self, request: Request, staff: SignedIn, *, refused: str = "", status: int = 200) -> Response:
         from consentry.web.openapi import rendering
 
-        address = await printed_address(self._services, request, staff.institution_id)
+        address = await self._addresses.of(request, staff.institution_id)
         customers = await list_test_customers(self._services, staff.institution_id)
         added = request.query_params.get("notice") == "added"
         return render(
@@ -93,9 +95,9 @@ class DocumentationPages:
         )
 
 
-def routes(services: Services) -> list[PortalRoute]:
+def routes(services: Services, settings: Settings) -> list[PortalRoute]:
     """Give the routes of the page; the files that it names are served by `ASSETS.route`."""
-    pages = DocumentationPages(services)
+    pages = DocumentationPages(services, settings)
     everybody = ROLES[House.INSTITUTION]
     return [
         portal_route(PATH, pages.show, role=everybody, name="portal.documentation"),

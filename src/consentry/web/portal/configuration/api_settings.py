@@ -7,13 +7,14 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from consentry.config import Settings
 from consentry.domain.api_settings import ApiSettings
 from consentry.domain.refusal import ChangedMeanwhile, InvalidSettings
 from consentry.domain.staff import Role
 from consentry.usecases.configuration.api_settings import ShownSettings, change_api_settings, show_api_settings
 from consentry.usecases.services import Services
 from consentry.web.html.forms import Form, read_form
-from consentry.web.portal.configuration.addresses import printed_address
+from consentry.web.portal.configuration.addresses import Addresses
 from consentry.web.portal.doors import PortalRoute, portal_route
 from consentry.web.portal.rendering import render
 from consentry.web.portal.signed_in import SignedIn
@@ -29,8 +30,9 @@ _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=
 class ApiSettingsPage:
     """The page and its form."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, settings: Settings) -> None:
         self._services = services
+        self._addresses = Addresses(services, settings)
 
     async def show(self, request: Request, staff: SignedIn) -> Response:
         """Show the settings."""
@@ -92,13 +94,13 @@ class ApiSettingsPage:
             current=_values(shown) if refused else None,
             values=values,
             problems=problems or {},
-            address=await printed_address(self._services, request, staff.institution_id),
+            address=await self._addresses.of(request, staff.institution_id),
         )
 
 
-def routes(services: Services) -> list[PortalRoute]:
+def routes(services: Services, settings: Settings) -> list[PortalRoute]:
     """Give the routes of the page."""
-    page = ApiSettingsPage(services)
+    page = ApiSettingsPage(services, settings)
     return [
         portal_route(PATH, page.show, role=Role.ADMIN, name="portal.api_settings"),
         portal_route(PATH, page.save, role=Role.ADMIN, methods=("POST",), name="portal.save_api_settings"),

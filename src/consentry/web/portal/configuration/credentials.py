@@ -10,6 +10,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from consentry.config import Settings
 from consentry.domain.institution import LONGEST_OVERLAP, Institution
 from consentry.domain.refusal import ChangedMeanwhile, CredentialsExist, NoCredentials, Refusal
 from consentry.domain.staff import Role
@@ -24,7 +25,7 @@ from consentry.usecases.services import Services
 from consentry.web.errors import page_status
 from consentry.web.html.forms import Form, read_form
 from consentry.web.portal.configuration import snippets
-from consentry.web.portal.configuration.addresses import printed_address
+from consentry.web.portal.configuration.addresses import Addresses
 from consentry.web.portal.configuration.dashboard_page import (
     PATH,
     SECTION,
@@ -55,12 +56,13 @@ _SENTENCES: Final[dict[type[Refusal], str]] = {
 class CredentialPages:
     """The page, and what is done with the credentials."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, settings: Settings) -> None:
         self._services = services
+        self._addresses = Addresses(services, settings)
 
     async def show(self, request: Request, staff: SignedIn) -> Response:
         """Show everything about the dashboard and its credentials, and no secret."""
-        return await show_dashboard_page(self._services, request, staff)
+        return await show_dashboard_page(self._addresses, request, staff)
 
     async def generate(self, request: Request, staff: SignedIn) -> Response:
         """Make the first credentials and show their secret, this once."""
@@ -117,11 +119,11 @@ class CredentialPages:
 
     async def _refused(self, request: Request, staff: SignedIn, refusal: Refusal) -> Response:
         return await show_dashboard_page(
-            self._services, request, staff, status=page_status(refusal), refused=_SENTENCES[type(refusal)]
+            self._addresses, request, staff, status=page_status(refusal), refused=_SENTENCES[type(refusal)]
         )
 
     async def _handed_out(self, request: Request, staff: SignedIn, made: ShownCredentials, *, title: str) -> Response:
-        address = await printed_address(self._services, request, staff.institution_id)
+        address = await self._addresses.of(request, staff.institution_id)
         customers = await list_test_customers(self._services, staff.institution_id)
         return render(
             staff,
@@ -182,9 +184,9 @@ class CredentialPages:
         return described, (await show_api_settings(self._services, staff.institution_id)).institution
 
 
-def routes(services: Services) -> list[PortalRoute]:
+def routes(services: Services, settings: Settings) -> list[PortalRoute]:
     """Give the routes of the page and of its credentials; they are for admins alone."""
-    pages = CredentialPages(services)
+    pages = CredentialPages(services, settings)
     rotation, leak = f"{PATH}/rotate", f"{PATH}/leaked"
     post = ("POST",)
     return [

@@ -13,9 +13,8 @@ from consentry.domain.test_customer import MOST_TEST_CUSTOMERS, TestCustomer
 from consentry.usecases.credentials.show import show_credentials
 from consentry.usecases.institution.change_origins import list_origins
 from consentry.usecases.preview.list_test_customers import list_test_customers
-from consentry.usecases.services import Services
 from consentry.web.portal.configuration import snippets
-from consentry.web.portal.configuration.addresses import printed_address
+from consentry.web.portal.configuration.addresses import Addresses
 from consentry.web.portal.rendering import render
 from consentry.web.portal.signed_in import SignedIn
 
@@ -45,7 +44,7 @@ class ShownSecret:
 
 
 async def show_dashboard_page(
-    services: Services,
+    addresses: Addresses,
     request: Request,
     staff: SignedIn,
     *,
@@ -55,7 +54,8 @@ async def show_dashboard_page(
     origin_problem: str = "",
 ) -> Response:
     """Show the page; `refused` says at its top why something was not done, `origin_problem` beside the field."""
-    address = await printed_address(services, request, staff.institution_id)
+    services = addresses.services
+    address = await addresses.of(request, staff.institution_id)
     customers = await list_test_customers(services, staff.institution_id)
     try:
         described = await show_credentials(services, staff.institution_id)

@@ -5,6 +5,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from consentry.config import Settings
 from consentry.domain.refusal import InvalidOrigin, TooManyTestCustomers
 from consentry.domain.staff import Role
 from consentry.usecases.institution.change_origins import add_origin, remove_origin
@@ -14,7 +15,7 @@ from consentry.usecases.services import Services
 from consentry.web.errors import page_status
 from consentry.web.html.forms import read_form
 from consentry.web.html.pages import content_policy
-from consentry.web.portal.configuration.addresses import is_on_this_machine, printed_address
+from consentry.web.portal.configuration.addresses import Addresses, is_on_this_machine
 from consentry.web.portal.configuration.dashboard_page import PATH, show_dashboard_page
 from consentry.web.portal.doors import PortalRoute, portal_route
 from consentry.web.portal.rendering import render_outside
@@ -26,8 +27,9 @@ _POST: Final = ("POST",)
 class EmbeddingPages:
     """What the forms about embedding and the preview do."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, settings: Settings) -> None:
         self._services = services
+        self._addresses = Addresses(services, settings)
 
     async def add(self, request: Request, staff: SignedIn) -> Response:
         """Let a site embed the dashboard."""
@@ -42,7 +44,7 @@ class EmbeddingPages:
             )
         except InvalidOrigin as refusal:
             return await show_dashboard_page(
-                self._services, request, staff, status=422, origin=origin, origin_problem=refusal.description
+                self._addresses, request, staff, status=422, origin=origin, origin_problem=refusal.description
             )
         return RedirectResponse(f"{PATH}?notice=origin#sites", status_code=303)
 
@@ -58,7 +60,7 @@ class EmbeddingPages:
             await add_test_customer(self._services, staff.institution_id, actor=staff.actor)
         except TooManyTestCustomers as refusal:
             return await show_dashboard_page(
-                self._services, request, staff, status=page_status(refusal), refused=refusal.description
+                self._addresses, request, staff, status=page_status(refusal), refused=refusal.description
             )
         return RedirectResponse(f"{PATH}?notice=customer#preview", status_code=303)
 
@@ -68,7 +70,7 @@ class EmbeddingPages:
         token = await issue_preview_token(
             self._services, staff.institution_id, customer_id=customer_id, actor=staff.actor
         )
-        address = await printed_address(self._services, request, staff.institution_id)
+        address = await self._addresses.of(request, staff.institution_id)
         return render_outside(
             "configuration/preview.html",
             title="The dashboard",
@@ -79,9 +81,9 @@ class EmbeddingPages:
         )
 
 
-def routes(services: Services) -> list[PortalRoute]:
+def routes(services: Services, settings: Settings) -> list[PortalRoute]:
     """Give the routes of the forms; they are for admins alone, as the page is on which they stand."""
-    pages = EmbeddingPages(services)
+    pages = EmbeddingPages(services, settings)
     return [
         portal_route(f"{PATH}/sites", pages.add, role=Role.ADMIN, methods=_POST, name="portal.add_origin"),
         portal_route(f"{PATH}/sites/remove", pages.remove, role=Role.ADMIN, methods=_POST, name="portal.remove_origin"),
