@@ -151,7 +151,7 @@ async def test_stopping_all_says_what_it_stops_and_stops_it_at_once(
     visitor = await signed_in(Role.SUPPORT)
     own = opened(visitor)
     asked = text_of(visitor.get(f"{own}/stop-all"))
-    for said in ("3 apps", "Budget", "Lender", "Paused", "1 more are decided in another system"):
+    for said in ("3 apps", "Budget", "Lender", "Paused", "1 more: decided in another system"):
         assert said in asked
     assert visitor.post(f"{own}/stop-all", {"reason": WHY}).headers["location"] == f"{own}?notice=some_stopped"
     assert await live(super_connection, bku) == ["_b-budget", "_b-lender", "_mirror"]

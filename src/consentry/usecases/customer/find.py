@@ -10,7 +10,7 @@ from consentry.store.customers import FoundCustomer
 from consentry.usecases.services import Services
 
 PAGE: Final = 50
-_MOST_APPS: Final = 20
+_MOST_APPS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)

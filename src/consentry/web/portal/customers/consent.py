@@ -1,5 +1,7 @@
 """One consent: as its customer sees it, its timeline, its receipt; and the form that stops it."""
 
+from typing import Final
+
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -15,10 +17,12 @@ from consentry.web.html.forms import read_form
 from consentry.web.portal.customers.as_seen import ENGLISH, SeenConsent, seen_consent
 from consentry.web.portal.customers.looked import Visit
 from consentry.web.portal.customers.one import MAY_CHANGE
-from consentry.web.portal.customers.words import timeline_of
+from consentry.web.portal.customers.words import timeline_of, who
 from consentry.web.receipts.files import OfInstitution, make_receipt
 
-_TOLD = {"stopped": "Sharing has stopped. The app can no longer read anything; the customer sees who did it and why."}
+_TOLD: Final = {
+    "stopped": "Sharing has stopped. The app reads nothing more; the customer sees that the bank did it, and why."
+}
 
 
 class ConsentPages:
@@ -40,6 +44,7 @@ class ConsentPages:
             consent=consent,
             purpose=facts.purpose,
             lines=timeline_of(found),
+            ended_by=who(consent.revoked_by, None, {}) if consent.revoked_by else "",
             path=_path(visit, consent.consent_id),
             may_change=visit.staff.role in MAY_CHANGE,
         )

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from consentry.domain.customer import Look
 from consentry.usecases.customer.look import live_look
 from consentry.usecases.services import Services
-from consentry.web.portal.customers.paths import customer_of, customer_path, open_path
+from consentry.web.portal.customers.paths import SEARCH, customer_of, customer_path, open_path
 from consentry.web.portal.doors import Page
 from consentry.web.portal.rendering import render
 from consentry.web.portal.signed_in import SignedIn
@@ -31,16 +31,17 @@ class Visit:
         """Give the path of the customer's own page."""
         return customer_path(self.customer_id)
 
-    def show(self, template: str, *, title: str, status: int = 200, **context: object) -> Response:
-        """Render a page below the customer's own."""
+    def show(self, template: str, *, title: str = "", status: int = 200, **context: object) -> Response:
+        """Render a page below the customer's own; without a title of its own, that one."""
+        own = f"Customer {self.customer_id}"
         return render(
             self.staff,
             template,
-            title=title,
+            title=title or own,
             section=SECTION,
             status=status,
             headers=None,
-            trail=((f"{self.staff.prefix}/customers", "Customers"), (self.path, f"Customer {self.customer_id}")),
+            trail=((SEARCH, "Customers"), *(((self.path, own),) if title else ())),
             visit=self,
             **context,
         )

@@ -61,7 +61,6 @@ class OnePages:
         found = await get_customer(self._services, staff.institution_id, visit.customer_id)
         return visit.show(
             "customers/one.html",
-            title=f"Customer {visit.customer_id}",
             told=_TOLD.get(request.query_params.get("notice", ""), ""),
             seen=seen_listing(found.customer),
             accounts=[a._replace(nickname=visible(a.nickname)) for a in found.customer.accounts.accounts],

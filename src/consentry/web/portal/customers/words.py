@@ -55,7 +55,7 @@ def who(actor_kind: str, actor_id: str | None, names: Mapping[str, str]) -> str:
         case ActorKind.PARTNER:
             return "staff of the channel partner"
         case ActorKind.INSTITUTION:
-            return "the bank's server" + (f" ({actor_id})" if actor_id else "")
+            return f"the bank's server ({actor_id})" if actor_id else "the bank"
         case ActorKind.OPERATOR:
             return "an operator" + (f" ({actor_id})" if actor_id else "")
         case _:
