@@ -20,7 +20,7 @@ PREFIX: Final = "CONSENTRY_"
 SURFACES: Final = ("api", "embed", "portal")
 """What a service can answer: the institutions' servers, customers' dashboards, staff."""
 ANSWERED: Final = frozenset({"api", "embed"})
-"""What it answers unless told otherwise: staff can't sign in yet."""
+"""What it answers unless told otherwise: portals, which are better kept inside, are asked for."""
 Value = TypeVar("Value")
 
 

@@ -30,6 +30,8 @@ _COMMANDS: Final = {
     "migrate": ("migrate:migrate_schema", "Bring the database's tables to the version of this code."),
     "doctor": ("doctor:doctor", "Look for what is wrong, and say what to do."),
     "institution": ("institution:institution_app", "Institutions: whose customers decide."),
+    "partner": ("partner:partner_app", "Channel partners: who looks after several institutions."),
+    "staff": ("staff:staff_app", "Who may come into the portals: first admins, and the way out of a lock-out."),
     "credentials": ("credentials:credentials_app", "With what an institution's servers ask for tokens."),
     "consents": ("consents:consents_app", "What a customer lets which app receive."),
     "receipt": ("receipt:receipt_app", "Customers' receipts: verify one offline, and the keys that sign them."),

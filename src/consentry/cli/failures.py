@@ -11,7 +11,7 @@ from consentry.cli.installation import InstallationError
 from consentry.cli.serving.roster import RosterError
 from consentry.cli.serving.supervisor import StartError
 from consentry.config import SettingsError
-from consentry.domain.refusal import Refusal, TemporarilyUnavailable
+from consentry.domain.refusal import InvalidSettings, Refusal, TemporarilyUnavailable
 from consentry.keyring import KeyringError
 from consentry.store.backups.errors import BackupError
 from consentry.store.connecting import DatabaseRefused
@@ -44,6 +44,8 @@ def failure_of(error: Exception) -> Failure | None:
             cause = error.__cause__
             why = f" ({cause})" if isinstance(cause, OSError) and str(cause) else ""
             return Failure(error.code, _AWAY + why, TRY_LATER)
+        case InvalidSettings():
+            return Failure(error.code, " ".join(error.fields.values()), REFUSED)
         case Refusal():
             return Failure(error.code, error.description, REFUSED)
         case EmbeddedPostgresError() | SchemaError() | InstallationError() | BackupError():

@@ -80,6 +80,14 @@ async def institutions_of(connection: Connection, partner_id: int) -> list[int]:
     return found
 
 
+async def partner_of(connection: Connection, institution_id: int) -> int | None:
+    """Give the internal id of the partner that looks after an institution in sight."""
+    found: int | None = await connection.fetchval(
+        "select partner_id from consentry.institutions where institution_id = $1", institution_id
+    )
+    return found
+
+
 async def give_to_partner(connection: Connection, institution_id: int, *, partner_id: int | None) -> None:
     """Let a partner look after an institution from now on, or none."""
     await connection.execute(

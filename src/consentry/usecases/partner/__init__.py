@@ -1,0 +1,1 @@
+"""Channel partners: companies that run the platform for several institutions."""
