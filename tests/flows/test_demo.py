@@ -15,6 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
+from consentry.sandbox.checking import Failure
+from consentry.sandbox.demo_file import read_demo
+from consentry.sandbox.portals import check_portals
 from tests.flows.demo import Demo, demo_folder, listening_addresses
 from tests.serving import environment, start_service
 
@@ -85,6 +88,13 @@ def _shell(folder: Path, script: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+def _flaws_of_the_portals(demo: Demo) -> list[Failure]:
+    """Sign everybody in, and come to a token with credentials of the portal, as `demo --check` does."""
+    told = read_demo(demo.folder / "var")
+    assert told is not None
+    return [checked.failure for checked in check_portals(told) if checked.failure is not None]
+
+
 def _section(document: Path, title: str) -> str:
     """Give a chapter of a document, from its heading to the next of the same rank."""
     rank, _, _ = title.partition(" ")
@@ -146,6 +156,25 @@ def test_a_second_demo_in_the_same_folder_is_refused(running: Demo) -> None:
     assert "runs in this folder already" in refused.stderr
 
 
+def test_everybody_of_the_portals_stands_in_the_demo_file_and_on_the_terminal(running: Demo) -> None:
+    told = running.told()
+    said = "\n".join(running.said)
+    assert {(one["institution"], one["role"]) for one in told["sign_ins"]} >= {
+        ("bku", "admin"),
+        ("bku", "support"),
+        ("bku", "compliance"),
+        ("bku", "user"),
+        ("hazel", "admin"),
+        ("ternbridge", "admin"),
+        ("ternbridge", "user"),
+    }
+    for one in told["sign_ins"]:
+        assert one["url"] in said
+        assert f"{one['name']} ({one['role']})" in said
+    assert told["inbox"] in said
+    assert said.index("in three steps") < said.index("Ready")
+
+
 def test_the_secret_is_in_no_output_and_no_log(running: Demo) -> None:
     secret = running.told()["client_secret"]
     assert secret not in "\n".join(running.said)
@@ -188,6 +217,7 @@ def test_the_walk_through_holds_again_and_again(running: Demo) -> None:
     for _ in range(2):
         checked = running.run("demo", "--check")
         assert checked.returncode == 0, checked.stdout + checked.stderr
+        assert "Get a token with credentials that the portal made" in checked.stdout
         assert "every answer is as it should be" in checked.stdout
     running.file.write_text(running.file.read_text().replace("cns_secret_", "cns_secret_x"))
     assert running.run("demo", "--check").returncode == 0
@@ -209,13 +239,17 @@ def test_a_second_start_keeps_data_and_credentials_and_is_quick(demo: Demo) -> N
     before = demo.start().told()
     first = before["customers"][0]["customer_id"]
     consents = _consents(before, first)
-    assert demo.stop() == 0
+    assert _flaws_of_the_portals(demo) == []
+    assert demo.stop(signal.SIGTERM) == 0
+    for place in PLACES:
+        assert listening_addresses(int(before[place].rpartition(":")[2])) == set()
     begun = time.monotonic()
     after = demo.start().told()
     took = time.monotonic() - begun
     assert took < LATER_START_SECONDS
     assert {**after, **ADDRESSES} == {**before, **ADDRESSES}
     assert _consents(after, first) == consents
+    assert _flaws_of_the_portals(demo) == []  # although the identity provider is another one now, by its address
 
 
 def test_a_lost_demo_file_is_written_anew_with_a_new_secret(demo: Demo) -> None:

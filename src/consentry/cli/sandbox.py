@@ -28,6 +28,7 @@ from consentry.sandbox.demo_file import LOG_FILE, Demo, demo_file, read_demo, th
 from consentry.sandbox.embedding import await_answer, check_embedding
 from consentry.sandbox.narration import Narration, own_command
 from consentry.sandbox.neighbours import neighbours_of
+from consentry.sandbox.portals import check_portals
 from consentry.sandbox.preparation import sign_ins
 from consentry.web.logs import configure_logs
 
@@ -139,18 +140,19 @@ def _check_running(settings: Settings) -> None:
 
 def _check(settings: Settings, narration: Narration) -> list[InstallationError]:
     """Run the walk-through; give what is to be said if it failed."""
-    failed = narration.checked(itertools.chain(check_walkthrough(settings.data_dir), _embedding(settings)))
+    failed = narration.checked(itertools.chain(check_walkthrough(settings.data_dir), _neighbours(settings)))
     if failed is None or failed.failure is None:
         narration.line("The walk-through works: every answer is as it should be.")
         return []
     return [InstallationError("walkthrough_failed", f"The walk-through does not work. {failed.failure.remedy}")]
 
 
-def _embedding(settings: Settings) -> Iterator[CheckedStep]:
-    """Check the bank's app, with what the walk-through has left in the demo file."""
+def _neighbours(settings: Settings) -> Iterator[CheckedStep]:
+    """Check the bank's app and the portals, with what the walk-through has left in the demo file."""
     demo = read_demo(settings.data_dir)
     if demo is not None:
         yield check_embedding(demo)
+        yield from check_portals(demo)
 
 
 def _await_ready(data_dir: Path) -> Demo:

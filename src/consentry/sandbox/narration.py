@@ -74,8 +74,8 @@ class Narration:
         self._line()
         newcomer = next(person for person in sign_ins if person.institution == NEWCOMER)
         steps = (
-            f"Open {newcomer.url} and pick {newcomer.name}.",
-            "Choose Consent Dashboard Management, under Configuration, and there Generate API credentials.",
+            f"Open {newcomer.url}, sign in, and pick {newcomer.name}.",
+            "Under Configuration choose Consent Dashboard Management, and there Generate API credentials.",
             "Paste the command that the page shows into a shell: its answer holds an access_token.",
         )
         self._line("To a token with credentials of your own, in three steps:", style="bold")
