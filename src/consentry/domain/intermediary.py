@@ -142,14 +142,14 @@ def network_of(text: str) -> str:
         ValueError: it is none, or says more of an address than its prefix does; the text says which.
     """
     try:
+        wide = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        wide = None
+    if wide is None or "%" in text:
+        raise ValueError("is no network; write one such as 203.0.113.0/24 or 2001:db8::/32, or a single address")
+    try:
         return str(ipaddress.ip_network(text))
     except ValueError:
-        try:
-            wide = ipaddress.ip_network(text, strict=False)
-        except ValueError:
-            raise ValueError(
-                "is no network; write one such as 203.0.113.0/24 or 2001:db8::/32, or a single address"
-            ) from None
         raise ValueError(f"has bits set behind its prefix; write {wide}") from None
 
 

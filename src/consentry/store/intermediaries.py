@@ -92,6 +92,18 @@ class Reach:
     customers: int
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedAct:
+    """What the audit has of something that was done about an intermediary; `before` and `after` are JSON."""
+
+    at: datetime
+    action: str
+    actor_kind: str
+    actor_id: str | None
+    before: str | None
+    after: str | None
+
+
 async def search(
     connection: Connection,
     institution_id: int,
@@ -181,6 +193,19 @@ async def reach(connection: Connection, institution_id: int, intermediary_id: st
     if row is None:
         raise AssertionError
     return Reach(*row)
+
+
+async def acts(connection: Connection, institution_id: int, intermediary_id: str, *, most: int) -> list[RecordedAct]:
+    """Give what was done about an intermediary, the last first."""
+    rows = await connection.fetch(
+        """select at, action, actor_kind, actor_id, before::text, after::text from consentry.audit_entries
+           where institution_id = $1 and subject_kind = 'intermediary' and subject_id = $2
+           order by entry_id desc limit $3""",
+        institution_id,
+        intermediary_id,
+        most,
+    )
+    return [RecordedAct(*row) for row in rows]
 
 
 async def add(

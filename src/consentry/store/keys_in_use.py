@@ -19,6 +19,7 @@ _SEALED: Final = (
 _HASHED: Final = {
     "consentry.credential_secrets": "expires_at is null or expires_at > consentry.now()",
     "consentry.staff_sessions": "ended_at is null and expires_at > consentry.now()",
+    "consentry.registration_tokens": "expires_at is null or expires_at > consentry.now()",
     "consentry.staff_setup_links": "used_at is null and expires_at > consentry.now()",
 }
 """The tables of what is stored hashed, with what is true of a live row; each says in `pepper_id` by which pepper."""
@@ -74,10 +75,15 @@ class SecretUnder:
 async def secrets_under_others(connection: Connection, pepper_id: str) -> list[SecretUnder]:
     """Give the live secrets, of the institutions that the transaction sees, that are stored under other peppers."""
     rows = await connection.fetch(
-        """select i.public_id, s.display, s.pepper_id, s.last_used_at from consentry.credential_secrets s
+        """select i.public_id, s.display, s.pepper_id, s.last_used_at
+           from (select institution_id, number, display, pepper_id, expires_at, last_used_at
+                 from consentry.credential_secrets
+                 union all
+                 select institution_id, number, display, pepper_id, expires_at, null
+                 from consentry.registration_tokens) s
            join consentry.institutions i using (institution_id)
            where s.pepper_id <> $1 and (s.expires_at is null or s.expires_at > consentry.now())
-           order by i.public_id, s.number""",
+           order by i.public_id, s.display, s.number""",
         pepper_id,
     )
     return [SecretUnder(*row) for row in rows]

@@ -14,6 +14,7 @@ from consentry.store import (
     installation_keys,
     institutions,
     receipt_keys,
+    registration_tokens,
     setup_links,
     staff_providers,
     staff_sessions,
@@ -56,6 +57,7 @@ async def replace_lost_keys(services: Services, lost: Sequence[str], *, actor: A
             await institutions.lock(connection, institution_id)
             ends = {
                 "secrets_ended": await credentials.end_secrets_under(connection, institution_id, lost),
+                "registration_tokens_ended": await registration_tokens.end_under(connection, institution_id, lost),
                 "signing_keys_ended": await _replace_signing_key(services, connection, institution_id, lost),
                 "receipt_keys_ended": await _abandon_receipt_keys(services, connection, institution_id, lost),
                 "provider_secret_forgotten": await customer_providers.forget_secret_under(

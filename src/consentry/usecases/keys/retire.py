@@ -41,5 +41,5 @@ def _sentence(secrets: list[SecretUnder]) -> str:
     more = f" and {len(secrets) - 5} more" if len(secrets) > 5 else ""
     return (
         f"Live secrets are still stored under older peppers: {', '.join(shown)}{more}. Each moves when it is next used;"
-        " or rotate these credentials and let the old secret end."
+        " or rotate these credentials, and tokens of intermediaries, and let the old ones end."
     )

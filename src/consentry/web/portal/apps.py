@@ -37,6 +37,12 @@ ORDER_WORDS: Final = {
     AppOrder.NEWEST: "Newest first",
     AppOrder.CUSTOMERS: "Most customers first",
 }
+PARTIES: Final = {
+    "staff": "A former member of the team",
+    "partner": "The channel partner's staff",
+    "operator": "Whoever runs consentry",
+    "system": "The system",
+}
 _TOLD: Final = {
     "disable": "The app is disabled: nothing is answered to it from now on. Its customers' consents stay.",
     "enable": "The app is enabled: it is answered again, with the consents that its customers have given.",
@@ -183,15 +189,7 @@ def app_page(staff: SignedIn, shown: ShownApp, *, told: str = "", problem: str =
 
 def who(shown: ShownDecision) -> str:
     """Say who took a decision."""
-    if shown.who is not None:
-        return shown.who
-    words = {
-        "staff": "A former member of the team",
-        "partner": "The channel partner's staff",
-        "operator": "Whoever runs consentry",
-        "system": "The system",
-    }
-    return words.get(shown.decision.actor_kind, shown.decision.actor_kind)
+    return shown.who or PARTIES.get(shown.decision.actor_kind, shown.decision.actor_kind)
 
 
 def asked_of(request: Request) -> dict[str, str]:

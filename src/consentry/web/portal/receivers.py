@@ -2,10 +2,16 @@
 
 from consentry.connectors.outbound import Outbound
 from consentry.usecases.services import Services
-from consentry.web.portal import app_decisions, apps
+from consentry.web.portal import app_decisions, apps, intermediaries, intermediary_decisions, intermediary_forms
 from consentry.web.portal.doors import PortalRoute
 
 
-def receiver_routes(services: Services, _: Outbound) -> list[PortalRoute]:
-    """Give the routes of all pages about apps and intermediaries."""
-    return [*apps.routes(services), *app_decisions.routes(services)]
+def receiver_routes(services: Services, outbound: Outbound) -> list[PortalRoute]:
+    """Give the routes of all pages about apps and intermediaries; of logos' addresses `outbound` checks the names."""
+    return [
+        *apps.routes(services),
+        *app_decisions.routes(services),
+        *intermediaries.routes(services),
+        *intermediary_forms.routes(services, outbound),
+        *intermediary_decisions.routes(services),
+    ]
