@@ -124,7 +124,8 @@ async def database(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="session")
 def service(database: Database) -> Iterator[Service]:
-    running = start_service({**database.environment, "CONSENTRY_WORKERS": "1"})
+    surfaces = {"CONSENTRY_SURFACES": "api,embed,portal"}
+    running = start_service({**database.environment, "CONSENTRY_WORKERS": "1", **surfaces})
     yield running
     running.stop()
 

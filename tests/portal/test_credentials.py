@@ -23,6 +23,7 @@ from tests.serving import Service
 PAGE = "/admin/configuration/consent-dashboard"
 SECRET = re.compile(SECRET_PATTERN)
 CURL = re.compile(r'<pre id="curl"[^>]*>(.*?)</pre>', re.DOTALL)
+TOKEN_FOR_A_CUSTOMER = {"type": "consent_management", "scopes": "customer.modify_consent:cus"}
 OTHERS = (Role.SUPPORT, Role.COMPLIANCE, Role.USER)
 
 
@@ -53,8 +54,8 @@ def rotate(visitor: Visitor, how: str = "usual", **fields: str) -> httpx.Respons
 
 
 def token_status(service: Service, client_id: str, secret: str) -> int:
-    body = {"type": "consent_management", "scopes": "customer.modify_consent:cus"}
-    return httpx.post(f"{service.base_url}/api/v6/token", auth=(client_id, secret), json=body).status_code
+    address = f"{service.base_url}/api/v6/token"
+    return httpx.post(address, auth=(client_id, secret), json=TOKEN_FOR_A_CUSTOMER).status_code
 
 
 async def test_an_admin_generates_credentials_and_the_printed_command_gives_a_token(
@@ -157,6 +158,30 @@ async def test_after_a_rotation_both_secrets_work_and_the_page_says_until_when(
     page = text_of(visitor.get(PAGE))
     assert "Previous" in page
     assert "Current" in page
+
+
+async def test_no_request_for_a_token_fails_while_the_secret_is_rotated(
+    signed_in: SignIn, bku: Tenant, service: Service
+) -> None:
+    """R45: servers that ask all the time, with the secret they have, notice nothing."""
+    visitor = await signed_in(Role.ADMIN)
+    newest = newest_on(visitor.get(f"{PAGE}/rotate"))
+    rotated = asyncio.Event()
+
+    async def ask(client: httpx.AsyncClient) -> set[int]:
+        seen, left = set(), 10
+        while left:
+            answer = await client.post(f"{service.base_url}/api/v6/token", auth=bku.basic, json=TOKEN_FOR_A_CUSTOMER)
+            seen.add(answer.status_code)
+            left -= rotated.is_set()
+        return seen
+
+    async with httpx.AsyncClient(timeout=30) as client:
+        asking = [asyncio.create_task(ask(client)) for _ in range(4)]
+        answer = await asyncio.to_thread(visitor.post, f"{PAGE}/rotate", {"newest": newest, "how": "usual"})
+        rotated.set()
+        assert answer.status_code == 200
+        assert await asyncio.gather(*asking) == [{200}] * 4
 
 
 async def test_a_rotation_at_once_refuses_the_old_secret(signed_in: SignIn, bku: Tenant, service: Service) -> None:

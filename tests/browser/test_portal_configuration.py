@@ -1,0 +1,141 @@
+"""The portal's pages under Configuration, Theme and API documentation, in a real browser."""
+
+import re
+from collections.abc import Awaitable, Callable
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+
+from consentry.domain.credential import SECRET_PATTERN
+from consentry.domain.staff import House, Role
+from consentry.usecases.institution.add import add_institution
+from consentry.usecases.preview.add_test_customer import add_test_customer
+from consentry.usecases.services import Services
+from consentry.web.portal.cookies import SESSION
+from tests.browser import axe, gallery
+from tests.browser.conftest import Contexts
+from tests.browser.layout import sideways
+from tests.browser.watch import Watch
+from tests.builders import Tenant, add_application
+from tests.conftest import OPERATOR
+from tests.portal.visiting import begin, make_member
+from tests.serving import Service
+
+DASHBOARD = "/admin/configuration/consent-dashboard"
+API_SETTINGS = "/admin/configuration/api-settings"
+CUSTOMER_AUTHENTICATION = "/admin/configuration/customer-authentication"
+THEME = "/admin/settings/theme"
+DOCUMENTATION = "/admin/documentation"
+PAGES = {
+    "consent-dashboard": DASHBOARD,
+    "rotate": f"{DASHBOARD}/rotate",
+    "leaked": f"{DASHBOARD}/leaked",
+    "api-settings": API_SETTINGS,
+    "customer-authentication": CUSTOMER_AUTHENTICATION,
+    "theme": THEME,
+    "theme-reset": f"{THEME}/reset",
+    "documentation": DOCUMENTATION,
+}
+SHOWN_ONCE = re.compile(SECRET_PATTERN)
+NARROW, WIDE, DARK = (gallery.Variant("light", 320), gallery.Variant("light", 1200), gallery.Variant("dark", 1200))
+OpenAs = Callable[[int], Awaitable[Page]]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def admin(contexts: Contexts, service: Service, services: Services) -> OpenAs:
+    """Open a page in a browser in which an admin of an institution is signed in."""
+
+    async def open_as(institution_id: int) -> Page:
+        member_id = await make_member(services, institution_id, Role.ADMIN, email="ada@bank.example")
+        secret = await begin(services, institution_id, member_id)
+        context = await contexts.new(
+            viewport={"width": 1200, "height": 900}, permissions=["clipboard-read", "clipboard-write"]
+        )
+        # Browsers keep such cookies for 127.0.0.1 without TLS; only here one has to say https.
+        await context.add_cookies(
+            [
+                {
+                    "name": SESSION[House.INSTITUTION],
+                    "value": secret,
+                    "url": service.base_url.replace("http:", "https:"),
+                    "secure": True,
+                    "httpOnly": True,
+                    "sameSite": "Lax",
+                }
+            ]
+        )
+        return await context.new_page()
+
+    return open_as
+
+
+async def looked_at(page: Page, screen: str) -> None:
+    """Look at a screen narrow, wide and in the dark: nothing sticks out, everything is accessible."""
+    for variant, rules in ((NARROW, None), (WIDE, None), (DARK, axe.CONTRAST)):
+        await gallery.look(page, variant)
+        assert await sideways(page) == [], (screen, variant)
+        if screen != "documentation" or variant is NARROW:
+            assert await axe.violations(page, rules=rules) == [], (screen, variant)
+        await gallery.shoot(page, "portal", screen, variant, whole=screen != "documentation")
+
+
+@pytest.mark.parametrize("screen", PAGES)
+async def test_pages_fit_every_window_and_are_accessible(
+    admin: OpenAs, service: Service, services: Services, bku: Tenant, screen: str
+) -> None:
+    await add_test_customer(services, bku.institution_id, actor=OPERATOR)
+    page = await admin(bku.institution_id)
+    await page.goto(f"{service.base_url}{PAGES[screen]}")
+    await looked_at(page, screen)
+
+
+async def test_a_secret_is_generated_copied_and_gone_when_one_comes_back(
+    admin: OpenAs, service: Service, services: Services, bku: Tenant, watch: Watch
+) -> None:
+    """R43, R91, R110: the browser's back button and a reload show no secret again."""
+    watch.tolerate("status of 409")
+    public_id = f"new-{bku.public_id}"
+    fresh = await add_institution(services, public_id=public_id, name="Fresh Bank", actor=OPERATOR)
+    page = await admin(fresh.institution_id)
+    await page.goto(f"{service.base_url}{DASHBOARD}")
+    await page.get_by_role("button", name="Generate API credentials").click()
+    secret = await page.get_by_label("Client secret", exact=True).input_value()
+    assert SHOWN_ONCE.fullmatch(secret)
+    await page.get_by_role("button", name="Copy the client secret").click()
+    await expect(page.get_by_role("status").last).to_have_text("Copied")
+    assert await page.evaluate("navigator.clipboard.readText()") == secret
+    await page.get_by_role("button", name="Copy: With your secret in it").click()
+    assert secret in await page.evaluate("navigator.clipboard.readText()")
+    assert secret not in page.url
+    await looked_at(page, "secret")
+    await page.get_by_role("link", name="I have kept the secret").click()
+    await expect(page.get_by_role("heading", name="API credentials")).to_be_visible()
+    for move in (page.go_back, page.go_forward, page.reload):
+        await move()
+        await expect(page.get_by_role("heading", name="API credentials")).to_be_visible()
+        assert not SHOWN_ONCE.search(await page.content())
+
+
+async def test_the_dashboard_of_a_test_customer_opens_in_a_new_tab(
+    admin: OpenAs, service: Service, services: Services, bku: Tenant
+) -> None:
+    await add_application(services.session, bku, "quillvane")
+    await add_test_customer(services, bku.institution_id, actor=OPERATOR)
+    page = await admin(bku.institution_id)
+    await page.goto(f"{service.base_url}{DASHBOARD}")
+    async with page.context.expect_page() as opening:
+        await page.get_by_role("button", name="Open the dashboard").click()
+    opened = await opening.value
+    await expect(opened.get_by_text("Quillvane")).to_be_visible()
+    assert "eyJ" not in opened.url
+
+
+async def test_the_preview_of_the_theme_follows_what_is_typed(admin: OpenAs, service: Service, bku: Tenant) -> None:
+    page = await admin(bku.institution_id)
+    await page.goto(f"{service.base_url}{THEME}")
+    await page.get_by_label("Accent", exact=True).fill("#ffe14d")
+    await expect(page.get_by_text("instead of #ffe14d").first).to_be_visible()
+    await page.get_by_label("Pick a colour: Accent").fill("#0b6e4f")
+    await expect(page.get_by_label("Accent", exact=True)).to_have_value("#0b6e4f")
+    await expect(page.get_by_role("region", name="Contrasts in light").get_by_text("#0b6e4f").first).to_be_visible()
