@@ -17,6 +17,7 @@ from consentry.web.portal.customers import routes as customers
 from consentry.web.portal.doors import Gate, PortalRoute, RouteWithoutRole, route_of
 from consentry.web.portal.navigation import Navigation, Place
 from consentry.web.portal.outside import Outside
+from consentry.web.portal.overview import overview_routes
 from consentry.web.portal.receivers import receiver_routes
 from consentry.web.portal.refusing import refused_page
 from consentry.web.portal.rendering import ASSETS, environment
@@ -37,6 +38,7 @@ def pages(services: Services, settings: Settings, outbound: Outbound) -> list[Ba
         *documentation.routes(services, settings),
         *(route for house in House for route in team.routes(services, settings, house)),
         *customers.routes(services),
+        *overview_routes(services),
     ]
 
 

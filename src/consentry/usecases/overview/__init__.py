@@ -1,0 +1,1 @@
+"""Read what has been counted, for overviews."""
