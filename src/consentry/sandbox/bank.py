@@ -12,7 +12,16 @@ from datetime import timedelta
 from typing import Final, TypeVar
 
 from consentry.domain.account import Account
-from consentry.sandbox.words import APPS, FIRST_PRODUCTS, INTERMEDIARIES, NICKNAMES, PRODUCTS, App, Product
+from consentry.sandbox.words import (
+    APPS,
+    FIRST_PRODUCTS,
+    INTERMEDIARIES,
+    NICKNAMES,
+    PRODUCTS,
+    WAITING_APPS,
+    App,
+    Product,
+)
 from consentry.store.sandbox import MadeUpApplication, MadeUpBank, MadeUpConsent, MadeUpCustomer
 
 SEED: Final = 20240614
@@ -60,8 +69,11 @@ def made_applications() -> tuple[MadeUpApplication, ...]:
             f"https://icons.sandbox.example/{app.application_id}.png" if app.has_icon else None,
             app.purpose,
             app.intermediary,
+            category=app.category,
+            website=f"https://{app.application_id}.example",
+            status="needs_review" if app in WAITING_APPS else "active",
         )
-        for app in APPS
+        for app in (*APPS, *WAITING_APPS)
     )
 
 

@@ -23,7 +23,7 @@ from consentry.sandbox.people import NEWCOMER
 from consentry.sandbox.places import Places
 from consentry.sandbox.preparation import Prepared
 from consentry.sandbox.walkthrough import STEPS, Step, command_text
-from consentry.sandbox.words import APPS, INSTITUTION_NAME
+from consentry.sandbox.words import APPS, INSTITUTION_NAME, WAITING_APPS
 
 _WIDTH: Final = 96
 
@@ -49,7 +49,7 @@ class Narration:
             "API": f"http://{bind}/api/v4",
             "reference": f"http://{bind}/docs",
             "institution": f"{prepared.institution}, the {INSTITUTION_NAME}: {prepared.all_customers:,} customers, "
-            f"{prepared.all_consents:,} consents, {len(APPS)} apps",
+            f"{prepared.all_consents:,} consents, {len((*APPS, *WAITING_APPS))} apps",
             "e-mails": f"{places.inbox}, whomever they are to",
             "credentials": f"{path}, which you alone can read",
             "log": shown_path(self._data_dir / LOG_FILE),

@@ -20,6 +20,7 @@ from consentry.sandbox.houses import ACTOR, fill, look_after, make_institution
 from consentry.sandbox.people import HOUSES, people_of
 from consentry.sandbox.places import Places
 from consentry.sandbox.staffing import staff_houses
+from consentry.sandbox.story import tell_story
 from consentry.sandbox.words import INSTITUTION
 from consentry.store import sandbox
 from consentry.store.sandbox import CustomerCount
@@ -109,6 +110,7 @@ async def prepare(
     ids = await look_after(services, institution, on_step=on_step)
     await staff_houses(services, ids, provider=places.provider, actor=ACTOR)
     if is_new:
+        await tell_story(services, institution.institution_id, bank)
         on_step("counting a year of consents")
         await count_consents(services.session)
     async with services.session.begin(institution.institution_id) as connection:

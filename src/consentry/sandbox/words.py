@@ -6,6 +6,8 @@ All of them are invented; that a name sounds like somebody's is chance. How they
 from dataclasses import dataclass
 from typing import Final
 
+from consentry.store.sandbox import MadeUpIntermediary
+
 INSTITUTION: Final = "bku"
 INSTITUTION_NAME: Final = "Birch Kettle Union"
 
@@ -61,17 +63,18 @@ NICKNAMES: Final = (
 )
 
 INTERMEDIARIES: Final = (
-    ("ferrowlink", "Ferrowlink Exchange"),
-    ("tarnbrook", "Tarnbrook Data Relay"),
-    ("ostrelway", "Ostrelway Connect"),
+    MadeUpIntermediary("ferrowlink", "Ferrowlink Exchange", "Dana Okafor", limit=(600, "minute")),
+    MadeUpIntermediary("tarnbrook", "Tarnbrook Data Relay", "Jorun Falk", limit=(20_000, "day")),
+    MadeUpIntermediary("ostrelway", "Ostrelway Connect", "Sabine Merle"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An app: its name, what it is for, through whom it reads, what, and for how many days it is let (None: open)."""
+    """An app: its kind, its name, what it is for, through whom it reads, what, and for how many days (None: open)."""
 
     application_id: str
+    category: str
     name: str
     purpose: str
     intermediary: str | None
@@ -85,6 +88,7 @@ _MONEY: Final = ("ACCOUNT_BASIC", "BALANCES", "TRANSACTIONS")
 APPS: Final = (
     App(
         "quillvane",
+        "Budgeting",
         "Quillvane Budget",
         "Sorts what you spend into budgets and tells you what is left.",
         "ferrowlink",
@@ -92,6 +96,7 @@ APPS: Final = (
     ),
     App(
         "pebblewick",
+        "Saving",
         "Pebblewick Savings Goals",
         "Watches how close you are to what you are saving for.",
         "ferrowlink",
@@ -99,6 +104,7 @@ APPS: Final = (
     ),
     App(
         "marlowtide",
+        "Lending",
         "Marlowtide Home Loans",
         "Checks income and spending for your mortgage application.",
         "tarnbrook",
@@ -107,6 +113,7 @@ APPS: Final = (
     ),
     App(
         "tindrel",
+        "Taxes",
         "Tindrel Tax",
         "Fills in your tax return from statements and tax forms.",
         None,
@@ -115,6 +122,7 @@ APPS: Final = (
     ),
     App(
         "osprelle",
+        "Investing",
         "Osprelle Invest",
         "Shows all your investments together and suggests what to rebalance.",
         "ostrelway",
@@ -122,6 +130,7 @@ APPS: Final = (
     ),
     App(
         "graymoss",
+        "Accounting",
         "Graymoss Ledger",
         "Keeps the books of your business up to date.",
         None,
@@ -130,6 +139,7 @@ APPS: Final = (
     ),
     App(
         "velkin",
+        "Payments",
         "Velkin Pay",
         "Pays from your account when you shop.",
         "ostrelway",
@@ -138,6 +148,7 @@ APPS: Final = (
     ),
     App(
         "bramblerow",
+        "Saving",
         "Bramblerow Round-Ups",
         "Rounds up what you pay and saves the difference.",
         "ferrowlink",
@@ -146,6 +157,7 @@ APPS: Final = (
     ),
     App(
         "cindermark",
+        "Lending",
         "Cindermark Credit Check",
         "Works out how likely a lender is to say yes.",
         "tarnbrook",
@@ -154,6 +166,7 @@ APPS: Final = (
     ),
     App(
         "juniperby",
+        "Payments",
         "Juniperby Rent",
         "Proves to a landlord that you can pay the rent, and pays it.",
         "tarnbrook",
@@ -163,6 +176,7 @@ APPS: Final = (
     ),
     App(
         "snapdrift",
+        "Payments",
         "Snapdrift Shared Bills",
         "Splits bills between the people who share them.",
         "ferrowlink",
@@ -170,11 +184,34 @@ APPS: Final = (
     ),
     App(
         "hollenby",
+        "Budgeting",
         "Hollenby Net Worth",
         "Adds up what you own and what you owe.",
         "ostrelway",
         (*_MONEY, "INVESTMENTS", "REWARDS"),
         365,
+        has_icon=False,
+    ),
+)
+
+# Apps that have asked to be let in, and of whom nobody has decided yet.
+WAITING_APPS: Final = (
+    App(
+        "wrenfold",
+        "Lending",
+        "Wrenfold Payday",
+        "Lends until payday to whoever is paid by the hour.",
+        "tarnbrook",
+        _MONEY,
+        90,
+    ),
+    App(
+        "thornbury",
+        "Insurance",
+        "Thornbury Cover",
+        "Finds what your insurance leaves out.",
+        "ostrelway",
+        ("ACCOUNT_BASIC", "TRANSACTIONS"),
         has_icon=False,
     ),
 )

@@ -35,6 +35,19 @@ class MadeUpApplication:
     icon_url: str | None
     purpose: str
     intermediary_id: str | None
+    category: str
+    website: str
+    status: str = "active"
+
+
+@dataclass(frozen=True, slots=True)
+class MadeUpIntermediary:
+    """An intermediary, whom to ask there, and how many requests it may make in which period, if that is limited."""
+
+    intermediary_id: str
+    name: str
+    contact: str
+    limit: tuple[int, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +79,9 @@ class MadeUpConsent:
 
 @dataclass(frozen=True, slots=True)
 class MadeUpBank:
-    """Everything that a sandbox's institution begins with; `intermediaries` are ids and names."""
+    """Everything that a sandbox's institution begins with."""
 
-    intermediaries: tuple[tuple[str, str], ...]
+    intermediaries: tuple[MadeUpIntermediary, ...]
     applications: tuple[MadeUpApplication, ...]
     customers: tuple[MadeUpCustomer, ...]
     consents: tuple[MadeUpConsent, ...]
@@ -146,23 +159,7 @@ async def is_filled(connection: Connection) -> bool:
 
 async def fill(connection: Connection, institution_id: int, bank: MadeUpBank) -> None:
     """Write a made-up bank for the institution that the transaction sees, one statement a table."""
-    await connection.execute(
-        """insert into consentry.intermediaries (institution_id, intermediary_id, name)
-           select $1, * from unnest($2::text[], $3::text[])""",
-        institution_id,
-        [intermediary_id for intermediary_id, _ in bank.intermediaries],
-        [name for _, name in bank.intermediaries],
-    )
-    await connection.execute(
-        """insert into consentry.applications (institution_id, application_id, name, icon_url, purpose, intermediary_id)
-           select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])""",
-        institution_id,
-        [application.application_id for application in bank.applications],
-        [application.name for application in bank.applications],
-        [application.icon_url for application in bank.applications],
-        [application.purpose for application in bank.applications],
-        [application.intermediary_id for application in bank.applications],
-    )
+    await _fill_parties(connection, institution_id, bank)
     await connection.execute(
         """insert into consentry.customers (institution_id, customer_id, accounts)
            select $1, customer_id, accounts::jsonb from unnest($2::text[], $3::text[]) as c (customer_id, accounts)""",
@@ -173,6 +170,38 @@ async def fill(connection: Connection, institution_id: int, bank: MadeUpBank) ->
     await _fill_consents(connection, institution_id, bank.consents)
     named = [customer.customer_id for customer in bank.customers[:_TEST_CUSTOMERS]]
     await test_customers.mark(connection, institution_id, named)
+
+
+async def _fill_parties(connection: Connection, institution_id: int, bank: MadeUpBank) -> None:
+    parties = bank.intermediaries
+    await connection.execute(
+        """insert into consentry.intermediaries (
+               institution_id, intermediary_id, name, contacts, request_limit, request_period)
+           select $1, intermediary_id, name, contacts::jsonb, request_limit, request_period
+           from unnest($2::text[], $3::text[], $4::text[], $5::integer[], $6::text[])
+               as i (intermediary_id, name, contacts, request_limit, request_period)""",
+        institution_id,
+        [party.intermediary_id for party in parties],
+        [party.name for party in parties],
+        [_contacts(party) for party in parties],
+        [None if party.limit is None else party.limit[0] for party in parties],
+        [None if party.limit is None else party.limit[1] for party in parties],
+    )
+    await connection.execute(
+        """insert into consentry.applications (
+               institution_id, application_id, name, icon_url, purpose, intermediary_id, category, website, status)
+           select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+                                    $9::text[])""",
+        institution_id,
+        [application.application_id for application in bank.applications],
+        [application.name for application in bank.applications],
+        [application.icon_url for application in bank.applications],
+        [application.purpose for application in bank.applications],
+        [application.intermediary_id for application in bank.applications],
+        [application.category for application in bank.applications],
+        [application.website for application in bank.applications],
+        [application.status for application in bank.applications],
+    )
 
 
 async def _fill_consents(connection: Connection, institution_id: int, consents: Sequence[MadeUpConsent]) -> None:
@@ -279,3 +308,9 @@ def _accounts(accounts: Sequence[Account]) -> str:
             for account in accounts
         ]
     )
+
+
+def _contacts(party: MadeUpIntermediary) -> str:
+    mailbox = party.contact.lower().replace(" ", ".")
+    email = f"{mailbox}@{party.intermediary_id}.example"
+    return json.dumps([{"name": party.contact, "role": "Partnerships", "email": email, "phone": "+1 555 010 0150"}])
