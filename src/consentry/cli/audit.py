@@ -19,6 +19,7 @@ from consentry.cli.output import write_document, write_line
 from consentry.cli.progress import progress_bar
 from consentry.config import Settings
 from consentry.domain.institution import Institution
+from consentry.domain.refusal import UnknownInstitution
 from consentry.store import clock, sealing
 from consentry.usecases.audit.export import ExportedEntry, MalformedExport, export_audit, read_line
 from consentry.usecases.audit.verify import AuditVerdict, verify_audit
@@ -29,7 +30,7 @@ from consentry.usecases.audit.witnesses import (
     checkpoint_public_keys,
     read_witnesses,
 )
-from consentry.usecases.institution.list_all import find_institution, list_institutions
+from consentry.usecases.institution.list_all import list_houses
 
 audit_app = App(name="audit", help="The sealed trail of who did what: verify it, export it.")
 
@@ -57,8 +58,8 @@ async def verify(
     files = checkpoints if checkpoints is not None else [f for f in (settings.checkpoint_file,) if f.exists()]
     async with open_installation(settings) as installation:
         services = installation.services
-        known = await list_institutions(services)
-        chosen = known if institution is None else [await find_institution(services, institution)]
+        known = await list_houses(services)
+        chosen = known if institution is None else [_named(known, institution)]
         keys = await checkpoint_public_keys(services.session) if public_key is None else _keys_in(public_key)
         witnesses = await asyncio.to_thread(_read_all, files, public_keys=keys)
         if institution is None:
@@ -79,7 +80,7 @@ async def export(
     Example: `consentry audit export --institution bku --output bku-audit.jsonl`
     """
     async with open_installation(Settings.read()) as installation:
-        found = await find_institution(installation.services, institution)
+        found = _named(await list_houses(installation.services), institution)
         with _written(output) as write:
             async for line in export_audit(installation.services.session, found.institution_id):
                 write(line)
@@ -114,6 +115,14 @@ def verify_exported(
     witnesses = _read_all(checkpoints or [], public_keys=_keys_in(public_key))
     verdicts = verify_export(exported_entries(file), witnesses=witnesses)
     return _report(verdicts, witnesses, as_json=as_json)
+
+
+def _named(known: list[Institution], public_id: str) -> Institution:
+    """Give the institution or the partner with this public id."""
+    for found in known:
+        if found.public_id == public_id:
+            return found
+    raise UnknownInstitution
 
 
 async def _verify_all(

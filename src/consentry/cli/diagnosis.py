@@ -17,7 +17,7 @@ from consentry.cli.installation import Database
 from consentry.cli.serving.roster import running
 from consentry.config import Settings
 from consentry.keyring import Keyring
-from consentry.store import clock, facts, health, institutions, migrate, partitions, safety, sealing
+from consentry.store import clock, facts, health, houses, institutions, migrate, partitions, safety, sealing
 from consentry.store.connecting import connected
 from consentry.store.keys_in_use import keys_in_use
 from consentry.store.migrate import SchemaState
@@ -183,7 +183,7 @@ async def look_at_store(database: Database) -> list[Finding]:
         else:
             found.append(fine("partitions", f"made for {weeks:.0f} weeks ahead"))
         async with connection.transaction():
-            await institutions.show(connection, *await institutions.all_ids(connection))
+            await institutions.show(connection, *await houses.all_ids(connection))
             found += [finding async for finding in _audit(connection)]
     return found
 
@@ -219,7 +219,7 @@ async def _audit(connection: Connection) -> AsyncIterator[Finding]:
             late = True
             yield finding
     if not late:
-        yield fine("audit", f"sealed and witnessed for all {len(visible)} institutions")
+        yield fine("audit", f"sealed and witnessed for all {len(visible)} institutions and partners")
 
 
 async def _audit_of(connection: Connection, institution_id: int, name: str) -> AsyncIterator[Finding]:

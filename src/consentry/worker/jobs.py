@@ -21,6 +21,7 @@ from consentry.usecases.mail.send_waiting import send_waiting
 from consentry.usecases.page.forget import forget_pages
 from consentry.usecases.retention.drop_expired import drop_expired
 from consentry.usecases.retention.forget_ended import forget_ended
+from consentry.usecases.staff.forget_old import forget_old_sessions
 from consentry.worker.loops import Job
 
 SEAL_EVERY: Final = 1.0
@@ -92,6 +93,7 @@ async def _retain(session: Session, retention: Retention) -> None:
 async def _forget(session: Session) -> None:
     await forget_pages(session)
     await forget_old_mails(session)
+    await forget_old_sessions(session)
 
 
 async def _send_mails(session: Session, sender: MailSender | None) -> None:

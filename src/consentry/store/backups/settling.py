@@ -148,8 +148,18 @@ async def renumber(connection: Connection) -> None:
 
 
 async def end_short_lived(connection: Connection) -> list[tuple[int, str]]:
-    """Kill every token and page session from before this moment and make partitions; give all institutions' ids."""
+    """Kill every token and session from before this moment and make partitions; give all institutions' ids.
+
+    Staff sign in again, and a first admin gets a new link: which of theirs had ended is not known.
+    """
     await connection.execute("select consentry.ensure_partitions()")
+    if await connection.fetchval("select to_regclass('consentry.staff_sessions') is not null"):  # not in older ones
+        await connection.execute(
+            """
+            update consentry.staff_sessions set ended_at = clock_timestamp() where ended_at is null;
+            update consentry.staff_setup_links set used_at = clock_timestamp() where used_at is null;
+            """
+        )
     rows = await connection.fetch(
         "update consentry.institutions set tokens_valid_after = clock_timestamp() returning institution_id, public_id"
     )

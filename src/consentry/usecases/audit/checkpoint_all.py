@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from consentry.domain.audit import ChainStatement
-from consentry.store import institutions, sealing
+from consentry.store import houses, institutions, sealing
 from consentry.store.session import Session
 from consentry.usecases.audit.checkpoint import ChainBroken, checkpoint_audit
 from consentry.usecases.audit.checkpoint_key import CheckpointKey
@@ -21,7 +21,7 @@ async def checkpoint_all(
     on_broken: Callable[[int, str], None],
     pace: timedelta = PACE,
 ) -> list[ChainStatement]:
-    """Make a checkpoint for every institution whose chain has moved, and give them.
+    """Make a checkpoint for every institution and partner whose chain has moved, and give them.
 
     An institution whose last one is younger than `pace` waits: a busy chain gets about one a minute. `on_broken` is
     told of each institution (its internal id) whose chain is not the witnessed one, and how.
@@ -31,7 +31,7 @@ async def checkpoint_all(
         TemporarilyUnavailable: the store can't be reached or can't write.
     """
     async with session.begin() as connection:
-        await institutions.show(connection, *await institutions.all_ids(connection))
+        await institutions.show(connection, *await houses.all_ids(connection))
         due = await sealing.to_witness(connection, pace=pace)
     made = []
     for institution_id in due:

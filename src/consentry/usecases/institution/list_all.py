@@ -1,8 +1,8 @@
-"""List the institutions of an installation."""
+"""List the institutions of an installation, and whoever else has an audit."""
 
 from consentry.domain.institution import Institution
 from consentry.domain.refusal import UnknownInstitution
-from consentry.store import institutions
+from consentry.store import houses, institutions
 from consentry.usecases.services import Services
 
 
@@ -10,10 +10,14 @@ async def list_institutions(services: Services) -> list[Institution]:
     """Give all institutions in the order of their making, for an operator."""
     async with services.session.connection() as connection:
         ids = await institutions.all_ids(connection)
-    if not ids:
-        return []
-    async with services.session.begin(*ids) as connection:
-        return await institutions.visible(connection)
+    return await _seen(services, ids)
+
+
+async def list_houses(services: Services) -> list[Institution]:
+    """Give all institutions and partners in the order of their making, for an operator."""
+    async with services.session.connection() as connection:
+        ids = await houses.all_ids(connection)
+    return await _seen(services, ids)
 
 
 async def find_institution(services: Services, public_id: str) -> Institution:
@@ -29,3 +33,10 @@ async def find_institution(services: Services, public_id: str) -> Institution:
     async with services.session.begin(institution_id) as connection:
         (found,) = await institutions.visible(connection)
     return found
+
+
+async def _seen(services: Services, ids: list[int]) -> list[Institution]:
+    if not ids:
+        return []
+    async with services.session.begin(*ids) as connection:
+        return await institutions.visible(connection)

@@ -15,7 +15,6 @@ from consentry.store.staff_sessions import ListedSession, LiveSession, NewSessio
 from consentry.usecases.services import Services
 
 _CSRF_LENGTH: Final = 28
-_FORGOTTEN_AFTER: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +117,3 @@ async def sessions_of(services: Services, institution_id: int, member_id: UUID) 
     """Give the live sessions of a member, the last used first."""
     async with services.session.begin(institution_id) as connection:
         return await staff_sessions.live_ones(connection, institution_id, member_id, idle=IDLE)
-
-
-async def forget_old_sessions(connection: Connection) -> int:
-    """Delete sessions of the houses in sight that ended a month ago; the audit tells of them for good."""
-    return await staff_sessions.delete_ended(connection, older_than=_FORGOTTEN_AFTER)
