@@ -10,12 +10,17 @@ import asyncpg
 import httpx
 import pytest
 
+from consentry.config import Settings
+from consentry.connectors.outbound import Outbound
 from consentry.domain.credential import SECRET_PATTERN
-from consentry.domain.staff import Role
+from consentry.domain.staff import House, Role
 from consentry.usecases.institution.add import add_institution
 from consentry.usecases.services import Services
+from consentry.web.portal.doors import PortalRoute
+from consentry.web.portal.routes import pages
+from consentry.wiring import open_services
 from tests.builders import Tenant
-from tests.conftest import OPERATOR
+from tests.conftest import OPERATOR, Database
 from tests.portal.conftest import SignIn
 from tests.portal.visiting import Visitor, text_of
 from tests.serving import Service
@@ -133,6 +138,28 @@ async def test_no_store_no_audit_and_no_log_holds_the_secrets_that_pages_showed(
         for part in (secret, secret[11:39]):
             assert part not in kept
             assert part not in log
+
+
+async def test_no_page_and_no_file_of_the_portal_shows_a_secret_again(
+    signed_in: SignIn, fresh: Tenant, database: Database
+) -> None:
+    """R91, R137: everything that can be asked for is asked for."""
+    visitor = await signed_in(Role.ADMIN, tenant=fresh)
+    secrets = [secret_on(visitor.post(PAGE)), secret_on(rotate(visitor))]
+    settings = Settings.read({**database.environment, "CONSENTRY_SURFACES": "portal"})
+    async with open_services(database.app_url, database.keyring, connections=3) as opened:
+        found = pages(opened, settings, Outbound())
+    paths = [
+        route.path
+        for route in found
+        if isinstance(route, PortalRoute) and route.house is House.INSTITUTION and "GET" in (route.methods or ())
+    ]
+    assert len(paths) > 10
+    for path in paths:
+        for query in ("", f"?q={secrets[1][-4:]}"):
+            shown = visitor.get(re.sub(r"{[^}]*}", "x", path) + query)
+            assert shown.status_code in (200, 303, 400, 404, 409, 422), path
+            assert not any(secret in shown.text for secret in secrets), path
 
 
 async def everything_kept(connection: "asyncpg.Connection[asyncpg.Record]") -> str:

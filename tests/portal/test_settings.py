@@ -200,3 +200,16 @@ async def test_a_provider_that_somebody_else_changed_is_not_overwritten(signed_i
     assert 'value="mine"' in late.text
     assert 'name="version" value="1"' in late.text
     assert 'value="consentry"' in visitor.get(CUSTOMERS).text
+
+
+async def test_the_address_of_a_form_leads_to_its_page(signed_in: SignIn) -> None:
+    visitor = await signed_in(Role.ADMIN)
+    dashboard = "/admin/configuration/consent-dashboard"
+    for path, page in (
+        (f"{CUSTOMERS}/test", CUSTOMERS),
+        (f"{dashboard}/sites", dashboard),
+        (f"{dashboard}/customers", dashboard),
+        (f"{dashboard}/preview", dashboard),
+        ("/admin/documentation/test-customers", "/admin/documentation"),
+    ):
+        assert visitor.get(path).headers["location"] == page

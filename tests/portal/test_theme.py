@@ -25,8 +25,11 @@ colours = st.builds(Colour, *(st.integers(0, 255) for _ in range(3)))
 
 
 def save(visitor: Visitor, files: dict[str, bytes] | None = None, **fields: str) -> httpx.Response:
+    """Save as the page would that somebody has just opened, unless another `version` is given."""
+    shown = re.search(r'name="version" value="(\d+)"', visitor.get(PAGE).text)
+    version = shown[1] if shown else "0"
     sent = {name: (f"../{name}.svg", content, "image/svg+xml") for name, content in (files or {"none": b""}).items()}
-    return visitor.post(PAGE, {**CHOSEN, **fields}, files=sent)
+    return visitor.post(PAGE, {**CHOSEN, "version": version, **fields}, files=sent)
 
 
 def problems_of(page: httpx.Response) -> set[str]:
@@ -142,6 +145,17 @@ async def test_the_default_comes_back_after_a_question(signed_in: SignIn, servic
     assert stored.theme == Theme()
     assert stored.logo is None
     assert stored.fraud_phone == "+1 800 555 0199"
+
+
+async def test_a_theme_that_somebody_else_changed_is_not_overwritten(signed_in: SignIn) -> None:
+    visitor = await signed_in(Role.ADMIN)
+    assert save(visitor, accent="#112233").status_code == 303
+    late = save(visitor, accent="#445566", version="0")
+    assert late.status_code == 409
+    assert "Somebody else has changed these settings" in text_of(late)
+    assert 'value="#445566"' in late.text
+    assert 'name="version" value="1"' in late.text
+    assert 'value="#112233"' in visitor.get(PAGE).text
 
 
 async def test_one_institution_s_theme_is_not_another_s(signed_in: SignIn, other: Tenant) -> None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from consentry.domain.actor import Actor
 from consentry.domain.branding import check_image, check_phone, parse_theme
-from consentry.store import audit, branding
+from consentry.domain.refusal import ChangedMeanwhile
+from consentry.store import audit, branding, institutions
 from consentry.store.branding import Picture, StoredBranding
 from consentry.usecases.services import Services
 
@@ -24,16 +25,22 @@ class BrandingChange:
 
 
 async def change_branding(
-    services: Services, institution_id: int, change: BrandingChange, *, actor: Actor
+    services: Services, institution_id: int, change: BrandingChange, *, actor: Actor, version_seen: int | None = None
 ) -> StoredBranding:
     """Change an institution's looks and give them as they are then; what is already so leaves no trace.
 
+    `version_seen` is that of the looks as they were when somebody decided, None for whoever changes single things.
+
     Raises:
+        ChangedMeanwhile: the looks were changed since.
         InvalidBranding: something can't be used; its sentence says what can.
         TemporarilyUnavailable: the store can't be reached or can't write.
     """
     async with services.session.begin(institution_id) as connection:
+        await institutions.lock(connection, institution_id)
         before = await branding.get(connection, lock=True)
+        if version_seen not in (None, before.version):
+            raise ChangedMeanwhile
         after = _changed(before, change)
         if after == before:
             return before

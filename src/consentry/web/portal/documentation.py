@@ -21,6 +21,7 @@ from consentry.web.errors import page_status
 from consentry.web.html.assets import Assets
 from consentry.web.openapi.page import HEADERS
 from consentry.web.portal.configuration.addresses import Addresses
+from consentry.web.portal.configuration.ways_back import way_back
 from consentry.web.portal.doors import PortalRoute, portal_route
 from consentry.web.portal.rendering import render
 from consentry.web.portal.signed_in import SignedIn
@@ -100,6 +101,7 @@ def routes(services: Services, settings: Settings) -> list[PortalRoute]:
     pages = DocumentationPages(services, settings)
     everybody = ROLES[House.INSTITUTION]
     return [
+        way_back(f"{PATH}/test-customers", PATH, role=everybody, name="portal.back_from_test_customers"),
         portal_route(PATH, pages.show, role=everybody, name="portal.documentation"),
         portal_route(f"{PATH}/consent-api.{{form}}", pages.download, role=everybody, name="portal.openapi_document"),
         portal_route(

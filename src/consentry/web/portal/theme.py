@@ -23,7 +23,7 @@ from consentry.domain.branding import (
     parse_theme,
 )
 from consentry.domain.legibility import Legibility, legibility
-from consentry.domain.refusal import InvalidBranding, NotFound
+from consentry.domain.refusal import ChangedMeanwhile, InvalidBranding, NotFound
 from consentry.domain.staff import Role
 from consentry.store.branding import StoredBranding
 from consentry.usecases.branding.change import BrandingChange, change_branding
@@ -33,6 +33,7 @@ from consentry.web.html.assets import kept_answer
 from consentry.web.html.forms import Form
 from consentry.web.html.pages import html_answer
 from consentry.web.html.uploads import UploadForm, read_upload_form
+from consentry.web.portal.configuration.api_settings import CHANGED
 from consentry.web.portal.doors import PortalRoute, portal_route
 from consentry.web.portal.rendering import HEADERS, environment, render
 from consentry.web.portal.signed_in import SignedIn
@@ -92,13 +93,27 @@ class ThemePages:
             usable = {name: value for name, value in _chosen(sent.form).items() if name not in problems}
             theme = parse_theme({**stored.theme.as_stored(), **usable})
             return _page(staff, stored, values=values, theme=theme, problems=problems, files=set(sent.files))
+        return await self._change(staff, sent)
+
+    async def _change(self, staff: SignedIn, sent: UploadForm) -> Response:
         change = BrandingChange(
             theme=_chosen(sent.form),
             logo=_picture(sent, "logo"),
             favicon=_picture(sent, "favicon"),
             fraud_phone=sent.form.text("fraud_phone"),
         )
-        await change_branding(self._services, staff.institution_id, change, actor=staff.actor)
+        try:
+            await change_branding(
+                self._services,
+                staff.institution_id,
+                change,
+                actor=staff.actor,
+                version_seen=sent.form.number("version"),
+            )
+        except ChangedMeanwhile:
+            stored = await get_branding(self._services, staff.institution_id)
+            values = {**{name: sent.form.text(name) for name in _values(stored)}, "version": str(stored.version)}
+            return _page(staff, stored, values=values, theme=parse_theme(_chosen(sent.form)), refused=CHANGED)
         return RedirectResponse(f"{PATH}?notice=saved", status_code=303)
 
     async def look(self, request: Request, _: SignedIn) -> Response:
@@ -155,6 +170,7 @@ def _page(
     values: Mapping[str, str],
     theme: Theme,
     told: str = "",
+    refused: str = "",
     problems: Mapping[str, str] | None = None,
     files: set[str] | None = None,
 ) -> Response:
@@ -163,9 +179,10 @@ def _page(
         "theme.html",
         title="Theme",
         section="settings.theme",
-        status=422 if problems else 200,
+        status=409 if refused else 422 if problems else 200,
         path=PATH,
         told=told,
+        refused=refused,
         values=values,
         problems=problems or {},
         again=bool(files),
@@ -190,7 +207,7 @@ def _look(theme: Theme) -> Look:
 
 def _values(stored: StoredBranding) -> dict[str, str]:
     theme = {name: str(value) for name, value in stored.theme.as_stored().items()}
-    return {**theme, "fraud_phone": stored.fraud_phone or ""}
+    return {**theme, "fraud_phone": stored.fraud_phone or "", "version": str(stored.version)}
 
 
 def _chosen(form: Form) -> dict[str, object]:

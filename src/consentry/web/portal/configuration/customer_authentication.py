@@ -14,6 +14,7 @@ from consentry.usecases.configuration.try_provider import Outside, ProviderTest,
 from consentry.usecases.services import Services
 from consentry.web.html.forms import Form, read_form
 from consentry.web.portal.configuration.api_settings import CHANGED
+from consentry.web.portal.configuration.ways_back import way_back
 from consentry.web.portal.doors import PortalRoute, portal_route
 from consentry.web.portal.rendering import render
 from consentry.web.portal.signed_in import SignedIn
@@ -104,6 +105,7 @@ def routes(services: Services, outside: Outside) -> list[PortalRoute]:
     return [
         portal_route(PATH, page.show, role=Role.ADMIN, name="portal.customer_authentication"),
         portal_route(PATH, page.save, role=Role.ADMIN, methods=post, name="portal.save_customer_authentication"),
+        way_back(test, PATH, role=Role.ADMIN, name="portal.back_from_test"),
         portal_route(test, page.test, role=Role.ADMIN, methods=post, name="portal.test_customer_authentication"),
     ]
 

@@ -17,6 +17,7 @@ from consentry.web.html.forms import read_form
 from consentry.web.html.pages import content_policy
 from consentry.web.portal.configuration.addresses import Addresses, is_on_this_machine
 from consentry.web.portal.configuration.dashboard_page import PATH, show_dashboard_page
+from consentry.web.portal.configuration.ways_back import way_back
 from consentry.web.portal.doors import PortalRoute, portal_route
 from consentry.web.portal.rendering import render_outside
 from consentry.web.portal.signed_in import SignedIn
@@ -89,6 +90,10 @@ def routes(services: Services, settings: Settings) -> list[PortalRoute]:
         portal_route(f"{PATH}/sites/remove", pages.remove, role=Role.ADMIN, methods=_POST, name="portal.remove_origin"),
         portal_route(
             f"{PATH}/customers", pages.add_customer, role=Role.ADMIN, methods=_POST, name="portal.add_preview_customer"
+        ),
+        *(
+            way_back(f"{PATH}/{part}", PATH, role=Role.ADMIN, name=f"portal.back_from_{part}")
+            for part in ("sites", "customers", "preview")
         ),
         portal_route(f"{PATH}/preview", pages.open_preview, role=Role.ADMIN, methods=_POST, name="portal.open_preview"),
     ]
