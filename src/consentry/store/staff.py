@@ -101,6 +101,18 @@ async def named(connection: Connection, institution_id: int, member_ids: list[UU
     return {row["member_id"]: _member(row) for row in rows}
 
 
+async def ids_with(connection: Connection, institution_id: int, letters: str) -> list[UUID]:
+    """Give the ids of members, removed ones too, with these letters in e-mail address or name; 500 at most."""
+    rows = await connection.fetch(
+        """select member_id from consentry.staff_members
+           where institution_id = $1 and (strpos(email, lower($2)) > 0 or strpos(lower(name), lower($2)) > 0)
+           limit 500""",
+        institution_id,
+        letters,
+    )
+    return [row[0] for row in rows]
+
+
 async def lock(connection: Connection, institution_id: int) -> list[Member]:
     """Give the members who are not removed, and let nobody else change them until the transaction ends."""
     rows = await connection.fetch(

@@ -11,7 +11,7 @@ from consentry.connectors.outbound import Outbound
 from consentry.domain.refusal import NotFound
 from consentry.domain.staff import ROLES, House
 from consentry.usecases.services import Services
-from consentry.web.portal import account, authentication, documentation, signing_in, team, theme
+from consentry.web.portal import account, authentication, documentation, logs, signing_in, team, theme
 from consentry.web.portal.configuration import api_settings, credentials, customer_authentication, embedding
 from consentry.web.portal.customers import routes as customers
 from consentry.web.portal.doors import Gate, PortalRoute, RouteWithoutRole, route_of
@@ -37,6 +37,7 @@ def pages(services: Services, settings: Settings, outbound: Outbound) -> list[Ba
         *theme.routes(services),
         *documentation.routes(services, settings),
         *(route for house in House for route in team.routes(services, settings, house)),
+        *(route for house in House for route in logs.routes(services, house)),
         *customers.routes(services),
         *overview_routes(services),
     ]

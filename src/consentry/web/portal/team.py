@@ -24,6 +24,7 @@ from consentry.web.html.forms import read_form
 from consentry.web.portal import cookies, lists
 from consentry.web.portal.doors import Page, PortalRoute, route_of
 from consentry.web.portal.lists import MOST_IN_CSV, PAGE, csv_answer
+from consentry.web.portal.origins import portal_origin
 from consentry.web.portal.rendering import ROLE_WORDS, render
 from consentry.web.portal.signed_in import PREFIX, SignedIn
 
@@ -48,6 +49,7 @@ class TeamPages:
 
     def __init__(self, services: Services, settings: Settings) -> None:
         self._services = services
+        self._settings = settings
         self._has_mail = settings.mail_server is not None
 
     async def list(self, request: Request, staff: SignedIn) -> Response:
@@ -111,7 +113,7 @@ class TeamPages:
                 email=email,
                 role=role,
                 house=staff.house,
-                origin=_origin(request),
+                origin=await self._origin(request, staff),
                 actor=staff.actor,
             )
         except InvalidSettings as refusal:
@@ -132,7 +134,7 @@ class TeamPages:
             staff.institution_id,
             member_id,
             house=staff.house,
-            origin=_origin(request),
+            origin=await self._origin(request, staff),
             actor=staff.actor,
         )
         return _back_to(staff, member_id, notice="invited-again")
@@ -172,6 +174,9 @@ class TeamPages:
         if member_id == staff.member_id:
             return _left(staff)
         return RedirectResponse(f"{_path(staff.house)}?notice=removed", status_code=303)
+
+    async def _origin(self, request: Request, staff: SignedIn) -> str:
+        return await portal_origin(self._services, self._settings, request, staff.institution_id)
 
     def _told(self, request: Request) -> str:
         notice = request.query_params.get("notice", "")
@@ -214,7 +219,7 @@ class TeamPages:
             may=_may(staff.house),
             problem=problem,
             told=told,
-            link=sign_in_link(_origin(request), house=staff.house, public_id=staff.institution),
+            link=sign_in_link(await self._origin(request, staff), house=staff.house, public_id=staff.institution),
             has_mail=self._has_mail,
         )
 
@@ -293,11 +298,6 @@ def _member_id(request: Request) -> UUID:
         return UUID(request.path_params["member_id"])
     except ValueError:
         raise UnknownMember from None
-
-
-def _origin(request: Request) -> str:
-    """Give the origin at which the portal was asked; a form's own is the browser's word for it."""
-    return request.headers.get("origin") or f"{request.url.scheme}://{request.url.netloc}"
 
 
 def _back_to(staff: SignedIn, member_id: UUID, *, notice: str) -> Response:

@@ -1,0 +1,189 @@
+"""Logs, of both portals: what staff, partners and the operator did, everything that was refused, and all of it as CSV.
+
+Compliance reads them as admins do. Of a partner's staff the admins alone, as entries hold colleagues' addresses.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from consentry.domain.actor import ActorKind
+from consentry.domain.audit import AuditEntry
+from consentry.domain.staff import House, Member, Role
+from consentry.store.audit_log import LogFilter
+from consentry.usecases.audit.read_log import LOOKED_THROUGH, LogPage, read_log
+from consentry.usecases.services import Services
+from consentry.web.portal import lists, log_words
+from consentry.web.portal.doors import PortalRoute, route_of
+from consentry.web.portal.lists import MOST_IN_CSV, PAGE, csv_answer
+from consentry.web.portal.rendering import render
+from consentry.web.portal.signed_in import PREFIX, SignedIn
+
+READERS: Final = {House.INSTITUTION: (Role.ADMIN, Role.COMPLIANCE), House.PARTNER: (Role.ADMIN,)}
+LOOKED_THROUGH_FOR_CSV: Final = 50_000
+_NAMES: Final = ("who", "by", "action", "outcome", "from", "to", "subject", "after")
+_FILTERS: Final = _NAMES[:-1]
+_DAY: Final = "Give a day such as 2026-01-31."
+_BY: Final = (ActorKind.STAFF, ActorKind.PARTNER, ActorKind.OPERATOR, ActorKind.SYSTEM, ActorKind.INSTITUTION)
+_OUTCOMES: Final = (("done", "Done"), ("refused", "Refused"))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An entry as the page shows it."""
+
+    entry: AuditEntry
+    who: str
+    who_more: str
+    what: str
+    subject_kind: str
+    subject: str
+    source: str
+    request_id: str
+    changes: list[tuple[str, str | None, str | None]]
+
+
+class LogPages:
+    """The pages of the log of a house."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def list(self, request: Request, staff: SignedIn) -> Response:
+        """Show a page of the log."""
+        query = lists.filters(request, *_NAMES)
+        wanted, problems = _wanted(query)
+        page = await read_log(
+            self._services,
+            staff.institution_id,
+            wanted=wanted,
+            who=query["who"],
+            after=_entry_id(query["after"]),
+            limit=PAGE,
+        )
+        return render(
+            staff,
+            "logs.html",
+            title="Logs",
+            section="logs",
+            status=422 if problems else 200,
+            page=page,
+            lines=_lines(page),
+            query=query,
+            problems=problems,
+            is_filtered=any(query[name] for name in _FILTERS),
+            by=[(kind.value, log_words.ACTORS[kind]) for kind in _BY],
+            outcomes=_OUTCOMES,
+            actions=_action_choices(query["action"]),
+            looked_through=LOOKED_THROUGH,
+            looked_through_for_csv=LOOKED_THROUGH_FOR_CSV,
+            most_in_csv=MOST_IN_CSV,
+            following={"after": page.following} if page.following and not page.looked_back_to else None,
+            further=lists.address(staff.path, staff.query, {"after": page.following}),
+        )
+
+    async def download(self, request: Request, staff: SignedIn) -> Response:
+        """Give the entries that match as a file."""
+        query = lists.filters(request, *_FILTERS)
+        wanted, _ = _wanted(query)
+        page = await read_log(
+            self._services,
+            staff.institution_id,
+            wanted=wanted,
+            who=query["who"],
+            limit=MOST_IN_CSV,
+            look_through=LOOKED_THROUGH_FOR_CSV,
+        )
+        headings = ("at", "who", "who_id", "by", "action", "outcome", "subject_kind", "subject", "before", "after")
+        return csv_answer("log.csv", (*headings, "source", "request_id", "entry_id"), _rows(page))
+
+
+def routes(services: Services, house: House) -> list[PortalRoute]:
+    """Give the routes of the log, for a portal."""
+    pages = LogPages(services)
+    name, path = PREFIX[house].removeprefix("/").replace("admin", "portal"), f"{PREFIX[house]}/logs"
+    return [
+        route_of(house, path, pages.list, role=READERS[house], name=f"{name}.logs"),
+        route_of(house, f"{path}.csv", pages.download, role=READERS[house], name=f"{name}.logs.csv"),
+    ]
+
+
+def _wanted(query: dict[str, str]) -> tuple[LogFilter, dict[str, str]]:
+    """Give the filter that an address asks for, and what is wrong with it, by field."""
+    problems = {name: _DAY for name in ("from", "to") if query[name] and _day(query[name]) is None}
+    until = _day(query["to"])
+    return LogFilter(
+        actor_kind=query["by"] or None,
+        action=query["action"] or None,
+        outcome=query["outcome"] or None,
+        subject_id=query["subject"] or None,
+        since=_day(query["from"]),
+        until=None if until is None else until + timedelta(days=1),
+    ), problems
+
+
+def _day(text: str) -> datetime | None:
+    """Give the beginning of a day (UTC), None where it is none that the log could have."""
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return datetime(found.year, found.month, found.day, tzinfo=UTC) if 2000 <= found.year <= 2999 else None
+
+
+def _entry_id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _action_choices(chosen: str) -> list[tuple[str, str]]:
+    known = sorted(log_words.ACTIONS.items(), key=lambda pair: pair[1])
+    more = [] if not chosen or chosen in log_words.ACTIONS else [(chosen, log_words.action_words(chosen))]
+    return [("", "Everything"), *more, *known]
+
+
+def _lines(page: LogPage) -> list[Line]:
+    return [_line(entry, page.members) for entry in page.entries]
+
+
+def _line(entry: AuditEntry, members: dict[str, Member]) -> Line:
+    who, more = log_words.who_words(entry, members)
+    about = members.get(entry.subject_id or "") if entry.subject_kind == "member" else None
+    return Line(
+        entry=entry,
+        who=who,
+        who_more=more,
+        what=log_words.action_words(entry.action),
+        subject_kind=log_words.subject_words(entry.subject_kind),
+        subject=about.email if about else log_words.plain(entry.subject_id or ""),
+        source=log_words.plain(entry.source or ""),
+        request_id=log_words.plain(entry.request_id or ""),
+        changes=log_words.changes_of(entry),
+    )
+
+
+def _rows(page: LogPage) -> Iterable[tuple[object, ...]]:
+    for entry in page.entries:
+        member = page.members.get(entry.actor_id or "")
+        yield (
+            entry.at.astimezone(UTC).isoformat(timespec="milliseconds"),
+            "" if member is None else member.email,
+            log_words.plain(entry.actor_id or ""),
+            entry.actor_kind,
+            entry.action,
+            entry.outcome,
+            entry.subject_kind,
+            log_words.plain(entry.subject_id or ""),
+            log_words.plain(entry.before or ""),
+            log_words.plain(entry.after or ""),
+            log_words.plain(entry.source or ""),
+            log_words.plain(entry.request_id or ""),
+            entry.entry_id,
+        )
