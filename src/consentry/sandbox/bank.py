@@ -71,9 +71,10 @@ def made_applications() -> tuple[MadeUpApplication, ...]:
             app.intermediary,
             category=app.category,
             website=f"https://{app.application_id}.example",
+            registered=timedelta(days=4 + 3 * number if app in WAITING_APPS else 1400 - 37 * number),
             status="needs_review" if app in WAITING_APPS else "active",
         )
-        for app in (*APPS, *WAITING_APPS)
+        for number, app in enumerate((*WAITING_APPS, *APPS))
     )
 
 

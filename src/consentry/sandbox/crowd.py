@@ -1,4 +1,4 @@
-"""The many customers behind the few that one meets: a year of consents that begin and end with the seasons.
+"""The many customers behind the few that one meets: years of consents that begin and end with the seasons.
 
 They are what charts and long lists are made of. Always the same for the same seed and day; times are how long ago
 something was, as in `bank`. On which days these customers came is `visits`' business.
@@ -14,7 +14,8 @@ from consentry.sandbox.bank import made_accounts
 from consentry.sandbox.words import APPS, App
 from consentry.store.sandbox import MadeUpConsent, MadeUpCustomer
 
-YEAR: Final = 365
+DAYS: Final = 900
+_YEAR: Final = 365
 _LETTERS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LETTERS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -30,15 +31,15 @@ _LEAKED: Final = "cindermark"
 
 
 def make_crowd(seed: int, today: date, *, customers: int) -> tuple[list[MadeUpCustomer], list[MadeUpConsent]]:
-    """Make customers, and what they let apps read in the year before `today`, UTC's."""
+    """Make customers, and what they let apps read in the `DAYS` before `today`, UTC's."""
     chance = random.Random(f"{seed} {today}")
-    days = list(accumulate(_weight(today - timedelta(days=ago), ago) for ago in range(YEAR)))
+    days = list(accumulate(_weight(today - timedelta(days=ago), ago) for ago in range(DAYS)))
     made_customers: dict[str, MadeUpCustomer] = {}
     consents: list[MadeUpConsent] = []
     while len(made_customers) < customers:
         customer_id = "cus_" + "".join(chance.choices(_LETTERS, k=10))
         customer = made_customers[customer_id] = MadeUpCustomer(customer_id, made_accounts(chance))
-        begun = chance.choices(range(YEAR), cum_weights=days, k=chance.choice(_CONSENTS))
+        begun = chance.choices(range(DAYS), cum_weights=days, k=chance.choice(_CONSENTS))
         apps: set[str] = set()
         for ago in begun:
             app = _app(chance, today - timedelta(days=ago))
@@ -49,7 +50,7 @@ def make_crowd(seed: int, today: date, *, customers: int) -> tuple[list[MadeUpCu
 
 
 def _weight(day: date, ago: int) -> float:
-    growth = 1.6 - ago / YEAR
+    growth: float = 0.5 ** (ago / _YEAR)
     return growth * _MONTHS[day.month - 1] * _WEEKDAYS[day.weekday()]
 
 

@@ -3,7 +3,7 @@
 Each is made when it is missing. Who works there is `staffing`'s business.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -17,14 +17,16 @@ from consentry.sandbox.crowd import make_crowd
 from consentry.sandbox.people import CHECKED, NEWCOMER, PARTNER, house_of
 from consentry.sandbox.visits import make_visits
 from consentry.sandbox.words import INSTITUTION, INTERMEDIARIES
-from consentry.store import audit, clock, houses, institutions, sandbox
+from consentry.store import audit, clock, houses, sandbox
 from consentry.store.sandbox import MadeUpBank
 from consentry.usecases.institution.add import add_institution
 from consentry.usecases.institution.list_all import find_institution
+from consentry.usecases.partner.add import add_partner
+from consentry.usecases.partner.give import give_institution
 from consentry.usecases.services import Services
 
 ACTOR: Final = Actor(ActorKind.OPERATOR, "sandbox")
-CROWDS: Final = {INSTITUTION: 1500, NEWCOMER: 240, CHECKED: 90}
+CROWDS: Final = {INSTITUTION: 1800, NEWCOMER: 240, CHECKED: 90}
 _SEEDS: Final = {INSTITUTION: SEED, NEWCOMER: SEED + 1, CHECKED: SEED + 2}
 
 
@@ -44,7 +46,7 @@ async def look_after(services: Services, institution: Institution, *, on_step: C
         nobody = MadeUpBank(intermediaries=INTERMEDIARIES, applications=made_applications(), customers=(), consents=())
         await fill(services, other, nobody, on_step=on_step)
         ids[public_id] = other.institution_id
-    ids[PARTNER] = await _partner(services, list(ids.values()))
+    ids[PARTNER] = await _partner(services, list(ids))
     return ids
 
 
@@ -75,31 +77,13 @@ async def fill(
     return True
 
 
-async def _partner(services: Services, looked_after: list[int]) -> int:
-    """Give the partner's internal id; it looks after these institutions from the moment at which it is made."""
-    house = house_of(PARTNER)
+async def _partner(services: Services, looked_after: Sequence[str]) -> int:
+    """Give the partner's internal id; it looks after these institutions from when it is made."""
     async with services.session.begin() as connection:
         found = await houses.find(connection, PARTNER, host=None, kind=House.PARTNER)
-        if found is not None:
-            return found.institution_id
-        partner_id = await houses.add_partner(connection, public_id=PARTNER, name=house.name, host=None)
-        await institutions.show(connection, partner_id, *looked_after)
-        await audit.record(
-            connection,
-            partner_id,
-            action="partner.added",
-            actor=ACTOR,
-            subject=("partner", PARTNER),
-            after={"name": house.name},
-        )
-        for institution_id in looked_after:
-            await houses.give_to_partner(connection, institution_id, partner_id=partner_id)
-            await audit.record(
-                connection,
-                institution_id,
-                action="institution.given_to_partner",
-                actor=ACTOR,
-                subject=("institution", str(institution_id)),
-                after={"partner": PARTNER},
-            )
-    return partner_id
+    if found is not None:
+        return found.institution_id
+    added = await add_partner(services, public_id=PARTNER, name=house_of(PARTNER).name, actor=ACTOR)
+    for public_id in looked_after:
+        await give_institution(services, public_id, partner=PARTNER, actor=ACTOR)
+    return added.institution_id

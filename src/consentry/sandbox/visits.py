@@ -11,9 +11,9 @@ from datetime import date, timedelta
 from typing import Final
 
 from consentry.domain.counting import WHOLE, Count, DayCount
-from consentry.sandbox.crowd import YEAR
 from consentry.store.sandbox import MadeUpConsent
 
+YEAR: Final = 365
 _WEEKDAYS: Final = (1.1, 1.0, 1.0, 0.95, 1.05, 0.85, 0.8)
 _FAILED_SHARE: Final = 0.008
 _BAD_DAYS: Final = {133: 74, 47: 38}  # days ago, and how many sign-ins failed: somebody kept an old secret
@@ -32,8 +32,7 @@ def make_visits(seed: int, today: date, consents: Iterable[MadeUpConsent]) -> Ma
     chance = random.Random(f"{seed} {today} visits")
     connected: dict[str, int] = {}
     for consent in consents:
-        ago = min(int(consent.granted / timedelta(days=1)), YEAR - 1)
-        connected[consent.customer_id] = max(ago, connected.get(consent.customer_id, 0))
+        connected[consent.customer_id] = max(consent.granted.days, connected.get(consent.customer_id, 0))
     days: Counter[DayCount] = Counter()
     last_seen: dict[str, date] = {}
     for customer_id, ago in connected.items():
@@ -50,11 +49,12 @@ def make_visits(seed: int, today: date, consents: Iterable[MadeUpConsent]) -> Ma
 
 def _days_of(chance: random.Random, today: date, since: int) -> set[int]:
     """Draw how many days ago a customer came: on the day of the first consent, and a few times a quarter."""
-    if since < 1:
+    span = min(since, YEAR)
+    if span < 1:
         return set()
-    wanted = chance.randint(0, 2 + since // 30)
-    drawn = {chance.randint(1, since) for _ in range(wanted)}
-    return {since} | {ago for ago in drawn if chance.random() < _WEEKDAYS[(today - timedelta(days=ago)).weekday()]}
+    drawn = {chance.randint(1, span) for _ in range(chance.randint(0, 2 + span // 30))}
+    came = {ago for ago in drawn if chance.random() < _WEEKDAYS[(today - timedelta(days=ago)).weekday()]}
+    return came | {since} if since <= YEAR else came
 
 
 def _failures(chance: random.Random, today: date, days: Counter[DayCount]) -> Counter[DayCount]:

@@ -28,7 +28,7 @@ class SandboxRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class MadeUpApplication:
-    """An app, what it uses the data for, and the intermediary through which it reads, or None."""
+    """An app, what it uses the data for, the intermediary through which it reads, or None, and how long it is known."""
 
     application_id: str
     name: str
@@ -37,6 +37,7 @@ class MadeUpApplication:
     intermediary_id: str | None
     category: str
     website: str
+    registered: timedelta
     status: str = "active"
 
 
@@ -189,9 +190,14 @@ async def _fill_parties(connection: Connection, institution_id: int, bank: MadeU
     )
     await connection.execute(
         """insert into consentry.applications (
-               institution_id, application_id, name, icon_url, purpose, intermediary_id, category, website, status)
-           select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                                    $9::text[])""",
+               institution_id, application_id, name, icon_url, purpose, intermediary_id, category, website, status,
+               created_at)
+           select $1, application_id, name, icon_url, purpose, intermediary_id, category, website, status,
+                  consentry.now() - registered
+           from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+                       $10::interval[])
+               as a (application_id, name, icon_url, purpose, intermediary_id, category, website, status,
+                     registered)""",
         institution_id,
         [application.application_id for application in bank.applications],
         [application.name for application in bank.applications],
@@ -201,6 +207,7 @@ async def _fill_parties(connection: Connection, institution_id: int, bank: MadeU
         [application.category for application in bank.applications],
         [application.website for application in bank.applications],
         [application.status for application in bank.applications],
+        [application.registered for application in bank.applications],
     )
 
 
