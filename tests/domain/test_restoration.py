@@ -1,6 +1,7 @@
 """What is re-applied after a restore: whatever ended or narrowed and was not taken back, and nothing that widens."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from consentry.domain.audit import AuditEntry
 from consentry.domain.credential import Credentials, NewSecret, Secret, rotate
 from consentry.domain.institution import InstitutionStatus
-from consentry.domain.restoration import restrictions, secrets_ended_by, status_of
+from consentry.domain.registration_token import RegistrationToken
+from consentry.domain.restoration import registration_ends, restrictions, secrets_ended_by, status_of
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -129,3 +131,37 @@ def test_no_record_lets_a_secret_live_longer() -> None:
         "credentials.secrets_ended", "c", secrets=[{"secret": "…1", "expires_at": (NOON + 3 * HOUR).isoformat()}]
     )
     assert secrets_ended_by(before, told) == ()
+
+
+def about_app(action: str, subject: str = "app", *, at: datetime = NOON) -> AuditEntry:
+    return replace(entry(f"application.{action}", subject, at=at, reason="because"), subject_kind="application")
+
+
+def test_an_app_stays_stopped_if_that_was_the_last_word() -> None:
+    stopped = restrictions([about_app("disabled"), about_app("refused", "new")])
+    assert set(stopped.stopped) == {("application", "app"), ("application", "new")}
+    assert stopped.others == {}
+    again = restrictions([about_app("disabled"), about_app("enabled")])
+    assert (again.stopped, again.others) == ({}, {"application.enabled": 1})
+
+
+def test_a_rotation_ends_the_same_registration_tokens_after_a_restore() -> None:
+    def token(number: int, *, expires_at: datetime | None = None) -> RegistrationToken:
+        return RegistrationToken(number, b"", "pepper", f"…{number}", NOON - HOUR, expires_at)
+
+    backed_up = [token(2), token(1, expires_at=NOON + HOUR)]
+    rotated = entry(
+        "registration_token.rotated",
+        "agg",
+        before={"registration_token": "…2"},
+        registration_token="…3",
+        previous_ends_at=(NOON + 24 * HOUR).isoformat(),
+    )
+    assert registration_ends(backed_up, rotated) == ((2, NOON + 24 * HOUR), (1, NOON))
+    at_once = entry("registration_token.rotated", "agg", before={"registration_token": "…2"}, registration_token="…3")
+    assert registration_ends(backed_up, at_once) == ((2, NOON), (1, NOON))
+    told = [{"token": "…2", "expires_at": NOON.isoformat()}]
+    assert registration_ends(backed_up, entry("registration_token.ended", "agg", registration_tokens=told)) == (
+        (2, NOON),
+    )
+    assert restrictions([rotated]).ended_registrations == (rotated,)

@@ -86,6 +86,8 @@ def test_what_was_ended_after_the_backup_stays_ended(past: Past, home: Home) -> 
         "consent_changes": 3,
         "tokens_revoked": 1,
         "secrets_ended": 1,
+        "apps_stopped": 0,
+        "registration_tokens_ended": 0,
         "disabled": False,
         "not_applied": 0,
         "lost": {"consent.account_shared": 2},

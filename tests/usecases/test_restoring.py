@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from consentry.domain.actor import ActorKind
+from consentry.domain.application import AppDecision, IntermediaryStatus
 from consentry.domain.institution import InstitutionStatus
 from consentry.store import migrate
 from consentry.store.backups.archive import opened
@@ -21,6 +22,7 @@ from consentry.store.backups.errors import BackupError
 from consentry.store.backups.manifest import Manifest, check_seal
 from consentry.store.backups.programs import Programs, find_programs
 from consentry.store.embedded import EmbeddedPostgres
+from consentry.usecases.application.decide import decide_about_app
 from consentry.usecases.audit.export import export_audit, read_line
 from consentry.usecases.audit.seal import seal_audit
 from consentry.usecases.audit.verify import verify_audit
@@ -37,10 +39,13 @@ from consentry.usecases.backup.restore import (
 from consentry.usecases.consent.dispute import dispute
 from consentry.usecases.credentials.leaked import end_leaked_credentials
 from consentry.usecases.institution.change import InstitutionChange, change_institution
+from consentry.usecases.intermediary.issue_token import issue_registration_token
+from consentry.usecases.intermediary.set_status import set_intermediary_status
 from consentry.usecases.services import Services
 from consentry.wiring import open_services
 from tests.builders import Tenant, add_application, add_consent, add_customer
 from tests.conftest import OPERATOR, Database, make_database
+from tests.portal.parties import add_intermediary
 from tests.records.asking import about, token_of
 
 if TYPE_CHECKING:
@@ -260,6 +265,50 @@ async def test_an_institution_that_was_disabled_stays_disabled(place: Place, bku
     await change_institution(services, bku.institution_id, change, actor=OPERATOR)
     await place.restore(await lost_since(services, bku, manifest))
     assert await place.looked_up("select status from consentry.institutions") == [("disabled",)]
+
+
+async def test_what_was_stopped_of_apps_and_intermediaries_stays_stopped(
+    place: Place, bku: Tenant, services: Services
+) -> None:
+    """And so after the next restore, which finds it in the words of this one."""
+    house = bku.institution_id
+    for app in ("bad", "good"):
+        await add_application(services.session, bku, app)
+    for agent in ("gone", "fine"):
+        await add_intermediary(services.session, bku, agent)
+    first = await issue(services, house, newest_seen=0)
+    manifest = await place.back_up()
+    for app in ("bad", "good"):
+        await decide_about_app(services, house, app, AppDecision.DISABLE, reason="A breach.", actor=OPERATOR)
+    await decide_about_app(services, house, "good", AppDecision.ENABLE, reason="It was mended.", actor=OPERATOR)
+    off = IntermediaryStatus.DISABLED
+    await set_intermediary_status(services, house, "gone", off, reason="It is no more.", actor=OPERATOR)
+    await issue(services, house, newest_seen=1)
+    report = await place.restore(await lost_since(services, bku, manifest))
+    reapplied = report.institutions[0].reapplied
+    assert reapplied is not None
+    assert (reapplied.apps_stopped, reapplied.registration_tokens_ended) == (2, 1)
+    assert reapplied.lost == {"application.enabled": 1}
+    statuses = "select application_id, status, status_reason from consentry.applications order by 1"
+    expected = [("bad", "disabled", "A breach."), ("good", "active", None)]
+    assert await place.looked_up(statuses) == expected
+    agents = "select intermediary_id, status from consentry.intermediaries order by 1"
+    assert await place.looked_up(agents) == [("fine", "active"), ("gone", "disabled")]
+    tokens = "select display, expires_at <= now() from consentry.registration_tokens"
+    assert await place.looked_up(tokens) == [(first, True)]
+    replacing = Orders(replace=True, accept_lost=False, end_secrets=False)
+    again = (await place.restore(LostDecisions.after(manifest), orders=replacing)).institutions[0].reapplied
+    assert again is not None
+    assert (again.apps_stopped, again.registration_tokens_ended, again.lost) == (2, 1, {})
+    assert await place.looked_up(statuses) == expected
+    assert await place.looked_up(tokens) == [(first, True)]
+
+
+async def issue(services: Services, house: int, *, newest_seen: int) -> str:
+    issued = await issue_registration_token(
+        services, house, "fine", newest_seen=newest_seen, overlap=timedelta(0), actor=OPERATOR
+    )
+    return issued.display
 
 
 async def test_what_a_restore_re_applied_is_re_applied_by_the_next(

@@ -119,7 +119,8 @@ def _row(institution: RestoredInstitution, audit: RestoredAudit) -> tuple[str | 
         f"{audit.verdict.sealed} sealed, {'DOES NOT HOLD' if audit.verdict.faults else 'holds'}",
         None
         if done is None
-        else f"{done.consent_changes} consents, {done.tokens_revoked} tokens, {done.secrets_ended} secrets",
+        else f"{done.consent_changes} consents, {done.tokens_revoked} tokens, {done.secrets_ended} secrets, "
+        f"{done.apps_stopped} apps and intermediaries",
         None if done is None else optional_time(done.until),
         ", ".join(f"{s.display} of {s.created_at:%Y-%m-%d}" for s in institution.live_secrets) or None,
     )
@@ -154,6 +155,8 @@ def _institution(institution: RestoredInstitution, audit: RestoredAudit) -> dict
             "consent_changes": done.consent_changes,
             "tokens_revoked": done.tokens_revoked,
             "secrets_ended": done.secrets_ended,
+            "apps_stopped": done.apps_stopped,
+            "registration_tokens_ended": done.registration_tokens_ended,
             "disabled": done.is_closed,
             "not_applied": done.not_applied,
             "lost": dict(done.lost),

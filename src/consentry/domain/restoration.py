@@ -7,7 +7,7 @@ anew. Where the record comes from, and that it is whole, is the business of usec
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -16,6 +16,7 @@ from consentry.domain.actor import Actor, ActorKind
 from consentry.domain.audit import AuditEntry
 from consentry.domain.credential import Credentials, Secret
 from consentry.domain.institution import InstitutionStatus
+from consentry.domain.registration_token import RegistrationToken
 
 SECRETS_ENDED: Final = "credentials.secrets_ended"
 RESTORED: Final = "installation.restored"
@@ -31,6 +32,11 @@ _NO_DECISIONS: Final = frozenset(
         "consents.forgotten",
     }
 )
+_STOPS: Final = frozenset({"application.disabled", "application.refused", "intermediary.disabled"})
+_LETS_IN: Final = frozenset({"application.enabled", "application.approved", "intermediary.enabled"})
+REGISTRATION_ENDED: Final = "registration_token.ended"
+_ENDS_REGISTRATION: Final = frozenset({"registration_token.rotated", REGISTRATION_ENDED})
+_TAKEN_APART: Final = _STOPS | _ENDS_REGISTRATION
 _ENDS_SECRETS: Final = frozenset({"credentials.rotated", "credentials.leaked", SECRETS_ENDED})
 
 
@@ -39,8 +45,9 @@ class Restrictions:
     """What is to be re-applied, each with the entry that tells of it.
 
     `revoked`, `disputed` and `auto_share_off` are by consent id, `withheld` by consent and account id,
-    `revoked_tokens` by token id, `ended_secrets` in order; `closed` is the end of the institution's service. `others`
-    counts, by action, what is not re-applied.
+    `revoked_tokens` by token id, `ended_secrets` in order; `closed` is the end of the institution's service. `stopped`
+    are apps and intermediaries, by kind and id, `ended_registrations` what ended registration tokens, in order.
+    `others` counts, by action, what is not re-applied.
     """
 
     revoked: Mapping[str, AuditEntry]
@@ -50,6 +57,8 @@ class Restrictions:
     revoked_tokens: Mapping[str, AuditEntry]
     ended_secrets: tuple[AuditEntry, ...]
     closed: AuditEntry | None
+    stopped: Mapping[tuple[str, str], AuditEntry]
+    ended_registrations: tuple[AuditEntry, ...]
     others: Mapping[str, int]
 
     @property
@@ -71,7 +80,8 @@ def restrictions(entries: Iterable[AuditEntry]) -> Restrictions:
     closed: AuditEntry | None = None
     others: Counter[str] = Counter()
     once = {"consent.revoked": revoked, "consent.disputed": disputed, "token.revoked": revoked_tokens}
-    for entry in (entry for entry in entries if entry.outcome == "done"):
+    done = [entry for entry in entries if entry.outcome == "done"]
+    for entry in done:
         subject = entry.subject_id or ""
         match entry.action:
             case action if action in once:
@@ -91,7 +101,7 @@ def restrictions(entries: Iterable[AuditEntry]) -> Restrictions:
                     auto_share_off.pop(subject, None)
                 elif action == "institution.changed":
                     closed = None
-                if entry.action not in _NO_DECISIONS:
+                if entry.action not in _NO_DECISIONS | _TAKEN_APART:
                     others[entry.action] += 1
     return Restrictions(
         revoked=revoked,
@@ -101,8 +111,22 @@ def restrictions(entries: Iterable[AuditEntry]) -> Restrictions:
         revoked_tokens=revoked_tokens,
         ended_secrets=tuple(ended_secrets),
         closed=closed,
+        stopped=_stopped(done),
+        ended_registrations=tuple(entry for entry in done if entry.action in _ENDS_REGISTRATION),
         others=dict(others),
     )
+
+
+def _stopped(entries: Iterable[AuditEntry]) -> dict[tuple[str, str], AuditEntry]:
+    """Find which apps and intermediaries were stopped and not let in again."""
+    stopped: dict[tuple[str, str], AuditEntry] = {}
+    for entry in entries:
+        place = entry.subject_kind, entry.subject_id or ""
+        if entry.action in _STOPS:
+            stopped[place] = entry
+        elif entry.action in _LETS_IN:
+            stopped.pop(place, None)
+    return stopped
 
 
 def account_of(entry: AuditEntry) -> str:
@@ -113,6 +137,32 @@ def account_of(entry: AuditEntry) -> str:
 def reason_of(entry: AuditEntry) -> str:
     """Give the reason code of a revocation."""
     return str(_after(entry).get("reason", "user_action"))
+
+
+def text_of(entry: AuditEntry) -> str:
+    """Give the reason that staff gave for stopping an app or an intermediary."""
+    return str(_after(entry).get("reason", ""))
+
+
+def registration_ends(tokens: Sequence[RegistrationToken], entry: AuditEntry) -> tuple[tuple[int, datetime], ...]:
+    """Find which registration tokens end, or end earlier, by what came after them: their numbers and ends."""
+    after, replaced = _after(entry), _members(entry.before).get("registration_token")
+    if entry.action == REGISTRATION_ENDED:
+        told = after.get("registration_tokens")
+        named = {each["token"]: _time(each["expires_at"]) for each in told} if isinstance(told, list) else {}
+        ends = {token.number: named[token.display] or entry.at for token in tokens if token.display in named}
+    else:
+        previous_ends_at = _time(after.get("previous_ends_at")) or entry.at
+        ends = {
+            token.number: previous_ends_at if token.display == replaced else entry.at
+            for token in tokens
+            if token.display != after.get("registration_token")
+        }
+    return tuple(
+        (token.number, ends[token.number])
+        for token in tokens
+        if token.number in ends and token.is_live(ends[token.number])
+    )
 
 
 def status_of(entry: AuditEntry) -> InstitutionStatus:

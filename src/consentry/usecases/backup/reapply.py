@@ -25,6 +25,7 @@ from consentry.store.consents import DecidedChange, LockedConsent
 from consentry.store.disputes import Dispute
 from consentry.store.session import Connection
 from consentry.usecases.backup.lost import LaterEntries
+from consentry.usecases.backup.stop_receivers import stop_receivers
 from consentry.usecases.token.signing_keys import add_signing_key
 
 _AT_ONCE: Final = 1_000
@@ -35,13 +36,16 @@ Item = TypeVar("Item")
 class Reapplied:
     """What was re-applied of one institution: how many of each; `until` is the time of the last entry that was known.
 
-    `is_closed`: its service had been ended. `not_applied` counts restrictions of what the backup does not have or
-    what had ended by itself; `lost` counts, by action, what is never re-applied.
+    `apps_stopped` counts apps and intermediaries. `is_closed`: its service had been ended. `not_applied` counts
+    restrictions of what the backup does not have or what had ended by itself; `lost` counts, by action, what is never
+    re-applied.
     """
 
     consent_changes: int
     tokens_revoked: int
     secrets_ended: int
+    apps_stopped: int
+    registration_tokens_ended: int
     is_closed: bool
     not_applied: int
     lost: Mapping[str, int]
@@ -65,12 +69,15 @@ async def reapply(work: Reapplication, later: LaterEntries) -> Reapplied:
         known |= await decisions.known_entries(work.connection, work.institution_id, some)
     wanted = restoration.restrictions(entry for entry_id, entry in later.entries.items() if entry_id not in known)
     changes, left_out = await _change_consents(work, wanted)
+    receivers = await stop_receivers(work.connection, work.institution_id, wanted)
     return Reapplied(
         consent_changes=changes,
         tokens_revoked=await _revoke_tokens(work, wanted),
         secrets_ended=await _end_secrets(work, wanted),
+        apps_stopped=receivers.stopped,
+        registration_tokens_ended=receivers.tokens_ended,
         is_closed=await _close(work, wanted),
-        not_applied=left_out,
+        not_applied=left_out + receivers.missing,
         lost=wanted.others,
         until=None if later.last is None else later.last.at,
     )

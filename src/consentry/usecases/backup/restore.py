@@ -259,5 +259,7 @@ def _told(reapplied: Reapplied) -> Mapping[str, object]:
         "consent_changes": reapplied.consent_changes,
         "tokens_revoked": reapplied.tokens_revoked,
         "secrets_ended": reapplied.secrets_ended,
+        "apps_stopped": reapplied.apps_stopped,
+        "registration_tokens_ended": reapplied.registration_tokens_ended,
         "until": None if reapplied.until is None else reapplied.until.isoformat(),
     }
