@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,8 @@ from consentry.domain.audit import AuditEntry
 from consentry.domain.credential import Credentials, NewSecret, Secret, rotate
 from consentry.domain.institution import InstitutionStatus
 from consentry.domain.registration_token import RegistrationToken
-from consentry.domain.restoration import registration_ends, restrictions, secrets_ended_by, status_of
+from consentry.domain.restoration import registration_ends, restrictions, role_of, secrets_ended_by, status_of
+from consentry.domain.staff import Role, is_narrower
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -63,6 +65,38 @@ def test_the_first_dispute_of_a_consent_is_kept_and_is_no_lost_decision() -> Non
     first, second = entry("consent.disputed"), entry("consent.disputed", at=NOON + HOUR)
     found = restrictions([first, second])
     assert (found.disputed, found.consent_ids, found.others) == ({"_c": first}, ["_c"], {})
+
+
+def test_who_left_a_team_has_left_and_a_role_is_what_it_was_last() -> None:
+    gone, admin, user = (
+        entry("member.removed", "m1"),
+        entry("member.role_changed", "m2", role="admin"),
+        entry("member.role_changed", "m2", role="user", at=NOON + HOUR),
+    )
+    found = restrictions([gone, admin, user, entry("member.invited", "m3"), entry("staff.signed_in")])
+    assert (found.removed_members, found.roles, found.others) == ({"m1": gone}, {"m2": user}, {"member.invited": 1})
+    assert [role_of(told) for told in (admin, user, entry("member.role_changed", role="king"))] == [
+        Role.ADMIN,
+        Role.USER,
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("role", "than", "narrower"),
+    [
+        (Role.USER, Role.ADMIN, True),
+        (Role.SUPPORT, Role.ADMIN, True),
+        (Role.USER, Role.COMPLIANCE, True),
+        (Role.COMPLIANCE, Role.SUPPORT, True),
+        (Role.SUPPORT, Role.COMPLIANCE, True),
+        (Role.ADMIN, Role.SUPPORT, False),
+        (Role.SUPPORT, Role.USER, False),
+        (Role.USER, Role.USER, False),
+    ],
+)
+def test_no_restored_role_sees_more_than_the_last_one_did(role: Role, than: Role, narrower: bool) -> None:
+    assert is_narrower(role, than) is narrower
 
 
 def test_what_was_refused_is_no_decision() -> None:

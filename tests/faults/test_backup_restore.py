@@ -89,6 +89,7 @@ def test_what_was_ended_after_the_backup_stays_ended(past: Past, home: Home) -> 
         "apps_stopped": 0,
         "registration_tokens_ended": 0,
         "disabled": False,
+        "staff_narrowed": 0,
         "not_applied": 0,
         "lost": {"consent.account_shared": 2},
         "until": None,

@@ -27,9 +27,13 @@ class Person:
     sub: str
     claims: dict[str, Any] = field(default_factory=dict)
 
+    def known_at_provider(self, client: httpx.Client) -> None:
+        """Have an account there, with these claims."""
+        client.put(f"{self.issuer}/users/{self.sub}", json=self.claims).raise_for_status()
+
     def answer(self, client: httpx.Client, address: str) -> str:
         """Sign in at the provider, as it was asked; gives the path and query that it leads back to."""
-        client.put(f"{self.issuer}/users/{self.sub}", json=self.claims).raise_for_status()
+        self.known_at_provider(client)
         answered = client.post(address, data={"sub": self.sub}, follow_redirects=False)
         assert answered.status_code == 302, answered.text
         back = urlsplit(answered.headers["location"])

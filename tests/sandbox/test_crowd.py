@@ -47,9 +47,7 @@ def test_everything_happened_in_its_order(seed: int, today: date) -> None:
 
 def test_the_past_has_seasons_and_every_way_to_end() -> None:
     _, consents = make_crowd(1, TODAY, customers=1500)
-    taxes = Counter(
-        (TODAY - consent.granted).month <= 4 for consent in consents if consent.application_id == "tindrel"
-    )
+    taxes = Counter((TODAY - consent.granted).month <= 4 for consent in consents if consent.application_id == "tindrel")
     assert taxes[True] > taxes[False] * 1.5
     assert {consent.revoked_by for consent in consents} == {None, "customer", "institution", "recipient"}
     assert len({consent.application_id for consent in consents}) == 12

@@ -16,6 +16,7 @@ import pytest
 from consentry.domain.actor import ActorKind
 from consentry.domain.application import AppDecision, IntermediaryStatus
 from consentry.domain.institution import InstitutionStatus
+from consentry.domain.staff import House, Role
 from consentry.store import migrate
 from consentry.store.backups.archive import opened
 from consentry.store.backups.errors import BackupError
@@ -42,10 +43,13 @@ from consentry.usecases.institution.change import InstitutionChange, change_inst
 from consentry.usecases.intermediary.issue_token import issue_registration_token
 from consentry.usecases.intermediary.set_status import set_intermediary_status
 from consentry.usecases.services import Services
+from consentry.usecases.staff.change_role import change_role
+from consentry.usecases.staff.remove import remove_member
 from consentry.wiring import open_services
 from tests.builders import Tenant, add_application, add_consent, add_customer
 from tests.conftest import OPERATOR, Database, make_database
 from tests.portal.parties import add_intermediary
+from tests.portal.visiting import begin, make_member
 from tests.records.asking import about, token_of
 
 if TYPE_CHECKING:
@@ -309,6 +313,32 @@ async def issue(services: Services, house: int, *, newest_seen: int) -> str:
         services, house, "fine", newest_seen=newest_seen, overlap=timedelta(0), actor=OPERATOR
     )
     return issued.display
+
+
+async def test_staff_who_left_or_lost_rights_after_the_backup_have_not_come_back(
+    place: Place, bku: Tenant, services: Services
+) -> None:
+    """And whoever was signed in signs in again: which sessions had ended is not known."""
+    house = bku.institution_id
+    members = {
+        name: await make_member(services, house, Role.ADMIN, email=f"{name}@bank.example")
+        for name in ("stays", "leaves", "demoted")
+    }
+    await begin(services, house, members["stays"])
+    manifest = await place.back_up()
+    await remove_member(services, house, members["leaves"], house=House.INSTITUTION, actor=OPERATOR)
+    await change_role(services, house, members["demoted"], role="user", house=House.INSTITUTION, actor=OPERATOR)
+    report = await place.restore(await lost_since(services, bku, manifest))
+    reapplied = report.institutions[0].reapplied
+    assert reapplied is not None
+    assert (reapplied.staff_narrowed, reapplied.lost) == (2, {})
+    query = "select split_part(email, '@', 1), role, removed_at is null from consentry.staff_members order by 1"
+    assert await place.looked_up(query) == [
+        ("demoted", "user", True),
+        ("leaves", "admin", False),
+        ("stays", "admin", True),
+    ]
+    assert await place.looked_up("select count(*) from consentry.staff_sessions where ended_at is null") == [(0,)]
 
 
 async def test_what_a_restore_re_applied_is_re_applied_by_the_next(

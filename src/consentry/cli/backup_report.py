@@ -158,6 +158,7 @@ def _institution(institution: RestoredInstitution, audit: RestoredAudit) -> dict
             "apps_stopped": done.apps_stopped,
             "registration_tokens_ended": done.registration_tokens_ended,
             "disabled": done.is_closed,
+            "staff_narrowed": done.staff_narrowed,
             "not_applied": done.not_applied,
             "lost": dict(done.lost),
             "until": optional_time(done.until),

@@ -17,6 +17,7 @@ from consentry.domain.audit import AuditEntry
 from consentry.domain.credential import Credentials, Secret
 from consentry.domain.institution import InstitutionStatus
 from consentry.domain.registration_token import RegistrationToken
+from consentry.domain.staff import Role
 
 SECRETS_ENDED: Final = "credentials.secrets_ended"
 RESTORED: Final = "installation.restored"
@@ -30,6 +31,14 @@ _NO_DECISIONS: Final = frozenset(
         "receipt_key.rotated",
         "evidence.made",
         "consents.forgotten",
+        "staff.signed_in",
+        "staff.signed_out",
+        "staff.signed_out_everywhere",
+        "staff.set_up_opened",
+        "staff.setup_link_made",
+        "staff_provider.proposed",
+        "staff_provider.proposal_dropped",
+        "customer.opened",
     }
 )
 _STOPS: Final = frozenset({"application.disabled", "application.refused", "intermediary.disabled"})
@@ -37,6 +46,8 @@ _LETS_IN: Final = frozenset({"application.enabled", "application.approved", "int
 REGISTRATION_ENDED: Final = "registration_token.ended"
 _ENDS_REGISTRATION: Final = frozenset({"registration_token.rotated", REGISTRATION_ENDED})
 _TAKEN_APART: Final = _STOPS | _ENDS_REGISTRATION
+_ONCE: Final = ("consent.revoked", "consent.disputed", "token.revoked", "member.removed")
+"""What is decided once for all of each: the first entry counts."""
 _ENDS_SECRETS: Final = frozenset({"credentials.rotated", "credentials.leaked", SECRETS_ENDED})
 
 
@@ -47,7 +58,8 @@ class Restrictions:
     `revoked`, `disputed` and `auto_share_off` are by consent id, `withheld` by consent and account id,
     `revoked_tokens` by token id, `ended_secrets` in order; `closed` is the end of the institution's service. `stopped`
     are apps and intermediaries, by kind and id, `ended_registrations` what ended registration tokens, in order.
-    `others` counts, by action, what is not re-applied.
+    `removed_members` and the last change of `roles` are by the member's id. `others` counts, by action, what is not
+    re-applied.
     """
 
     revoked: Mapping[str, AuditEntry]
@@ -59,6 +71,8 @@ class Restrictions:
     closed: AuditEntry | None
     stopped: Mapping[tuple[str, str], AuditEntry]
     ended_registrations: tuple[AuditEntry, ...]
+    removed_members: Mapping[str, AuditEntry]
+    roles: Mapping[str, AuditEntry]
     others: Mapping[str, int]
 
     @property
@@ -71,15 +85,13 @@ class Restrictions:
 
 def restrictions(entries: Iterable[AuditEntry]) -> Restrictions:
     """Find what of these entries, oldest first, ended or narrowed something and was not taken back by a later one."""
-    revoked: dict[str, AuditEntry] = {}
-    disputed: dict[str, AuditEntry] = {}
+    once: dict[str, dict[str, AuditEntry]] = {action: {} for action in _ONCE}
     withheld: dict[tuple[str, str], AuditEntry] = {}
     auto_share_off: dict[str, AuditEntry] = {}
-    revoked_tokens: dict[str, AuditEntry] = {}
     ended_secrets: list[AuditEntry] = []
     closed: AuditEntry | None = None
+    roles: dict[str, AuditEntry] = {}
     others: Counter[str] = Counter()
-    once = {"consent.revoked": revoked, "consent.disputed": disputed, "token.revoked": revoked_tokens}
     done = [entry for entry in entries if entry.outcome == "done"]
     for entry in done:
         subject = entry.subject_id or ""
@@ -90,6 +102,8 @@ def restrictions(entries: Iterable[AuditEntry]) -> Restrictions:
                 withheld[subject, account_of(entry)] = entry
             case "consent.auto_share_off":
                 auto_share_off[subject] = entry
+            case "member.role_changed":
+                roles[subject] = entry
             case action if action in _ENDS_SECRETS:
                 ended_secrets.append(entry)
             case "institution.changed" if status_of(entry) is not InstitutionStatus.ENABLED:
@@ -104,15 +118,17 @@ def restrictions(entries: Iterable[AuditEntry]) -> Restrictions:
                 if entry.action not in _NO_DECISIONS | _TAKEN_APART:
                     others[entry.action] += 1
     return Restrictions(
-        revoked=revoked,
-        disputed=disputed,
+        revoked=once["consent.revoked"],
+        disputed=once["consent.disputed"],
         withheld=withheld,
         auto_share_off=auto_share_off,
-        revoked_tokens=revoked_tokens,
+        revoked_tokens=once["token.revoked"],
         ended_secrets=tuple(ended_secrets),
         closed=closed,
         stopped=_stopped(done),
         ended_registrations=tuple(entry for entry in done if entry.action in _ENDS_REGISTRATION),
+        removed_members=once["member.removed"],
+        roles=roles,
         others=dict(others),
     )
 
@@ -168,6 +184,12 @@ def registration_ends(tokens: Sequence[RegistrationToken], entry: AuditEntry) ->
 def status_of(entry: AuditEntry) -> InstitutionStatus:
     """Give the status that a change of an institution left."""
     return InstitutionStatus(str(_after(entry).get("status", InstitutionStatus.ENABLED)))
+
+
+def role_of(entry: AuditEntry) -> Role | None:
+    """Give the role that a change of a member left."""
+    told = _after(entry).get("role")
+    return Role(told) if isinstance(told, str) and told in set(Role) else None
 
 
 def decided_at(entry: AuditEntry) -> datetime:

@@ -60,6 +60,16 @@ WHAT_A_PARTNERS_ROLE_MAY: Final = {
 }
 
 
+_SEES_CUSTOMERS: Final = frozenset({Role.ADMIN, Role.SUPPORT, Role.COMPLIANCE})
+
+
+def is_narrower(role: Role, than: Role) -> bool:
+    """Tell whether a role may less than another: an admin's is the widest, and a user's sees no customer."""
+    if role is than:
+        return False
+    return than is Role.ADMIN or (than in _SEES_CUSTOMERS and role is not Role.ADMIN)
+
+
 class MemberStatus(StrEnum):
     """Whether a member has signed in, may still do so for the first time, or is gone."""
 

@@ -25,6 +25,7 @@ from consentry.store.consents import DecidedChange, LockedConsent
 from consentry.store.disputes import Dispute
 from consentry.store.session import Connection
 from consentry.usecases.backup.lost import LaterEntries
+from consentry.usecases.backup.reapply_staff import reapply_staff
 from consentry.usecases.backup.stop_receivers import stop_receivers
 from consentry.usecases.token.signing_keys import add_signing_key
 
@@ -36,9 +37,9 @@ Item = TypeVar("Item")
 class Reapplied:
     """What was re-applied of one institution: how many of each; `until` is the time of the last entry that was known.
 
-    `apps_stopped` counts apps and intermediaries. `is_closed`: its service had been ended. `not_applied` counts
-    restrictions of what the backup does not have or what had ended by itself; `lost` counts, by action, what is never
-    re-applied.
+    `apps_stopped` counts apps and intermediaries. `is_closed`: its service had been ended. `staff_narrowed` counts
+    members of its staff who had left or lost rights, `not_applied` what the backup does not have or what
+    had ended by itself, `lost`, by action, what is never re-applied.
     """
 
     consent_changes: int
@@ -47,6 +48,7 @@ class Reapplied:
     apps_stopped: int
     registration_tokens_ended: int
     is_closed: bool
+    staff_narrowed: int
     not_applied: int
     lost: Mapping[str, int]
     until: datetime | None
@@ -77,6 +79,7 @@ async def reapply(work: Reapplication, later: LaterEntries) -> Reapplied:
         apps_stopped=receivers.stopped,
         registration_tokens_ended=receivers.tokens_ended,
         is_closed=await _close(work, wanted),
+        staff_narrowed=await reapply_staff(work.connection, work.institution_id, wanted),
         not_applied=left_out + receivers.missing,
         lost=wanted.others,
         until=None if later.last is None else later.last.at,

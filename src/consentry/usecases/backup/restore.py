@@ -261,5 +261,6 @@ def _told(reapplied: Reapplied) -> Mapping[str, object]:
         "secrets_ended": reapplied.secrets_ended,
         "apps_stopped": reapplied.apps_stopped,
         "registration_tokens_ended": reapplied.registration_tokens_ended,
+        "staff_narrowed": reapplied.staff_narrowed,
         "until": None if reapplied.until is None else reapplied.until.isoformat(),
     }
