@@ -24,7 +24,7 @@ _DASHBOARD: Final = "/admin/configuration/consent-dashboard"
 _SECONDS: Final = 30
 
 
-class _Unexpected(Exception):
+class UnexpectedPage(Exception):
     """A page is not as it should be: where, what it said, and what was expected."""
 
     def __init__(self, page: Page, expected: str) -> None:
@@ -34,7 +34,7 @@ class _Unexpected(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Visit:
+class Visit:
     """Somebody who is signed in, and the page to which that led."""
 
     browser: Browser
@@ -49,37 +49,42 @@ def check_portals(demo: Demo) -> Iterator[CheckedStep]:
 
 def _sign_everybody_in(demo: Demo) -> None:
     for person in demo.sign_ins:
-        visit = _signed_in(demo, person)
+        visit = sign_in(demo, person)
         account = visit.browser.open(urljoin(visit.page.address, "account"))
         if person.email not in account.text:
-            raise _Unexpected(account, f"the account of {person.email}")
+            raise UnexpectedPage(account, f"the account of {person.email}")
 
 
-def _signed_in(demo: Demo, person: SignIn) -> _Visit:
-    """Begin at the address that was printed, pick the person, and come back to the portal."""
+def sign_in(demo: Demo, person: SignIn) -> Visit:
+    """Begin at the address that was printed, pick the person, and come back to the portal.
+
+    Raises:
+        UnexpectedPage: that led elsewhere.
+        OSError: somebody does not answer.
+    """
     browser = Browser()
     begun = browser.open(person.url)
     form = begun.form_to(urlsplit(person.url).path)
     if form is None:
-        raise _Unexpected(begun, "a way to the identity provider")
+        raise UnexpectedPage(begun, "a way to the identity provider")
     picking = browser.send(form)
     if not picking.address.startswith(f"{demo.provider}/"):
-        raise _Unexpected(picking, "to be led to the identity provider")
-    form = _with_button(picking, ("sub", person.email))
+        raise UnexpectedPage(picking, "to be led to the identity provider")
+    form = _form_for(picking, person.email)
     page = browser.send(form, {"sub": person.email})
     if not page.address.startswith(f"{demo.base_url}/") or page.status != 200:
-        raise _Unexpected(page, f"the first page of the portal, for {person.name}")
-    return _Visit(browser, page)
+        raise UnexpectedPage(page, f"the first page of the portal, for {person.name}")
+    return Visit(browser, page)
 
 
 def _come_to_a_token(demo: Demo) -> None:
     admin = next(person for person in demo.sign_ins if person.institution == CHECKED)
-    visit = _signed_in(demo, admin)
+    visit = sign_in(demo, admin)
     made = _made(visit.browser, visit.browser.open(f"{demo.base_url}{_DASHBOARD}"))
     command, secret = made.texts.get("curl", ""), made.texts.get("client-secret", "")
     if not secret or secret not in command:
         hidden = made if not secret else replace(made, text=made.text.replace(secret, "..."))
-        raise _Unexpected(hidden, "a new secret, and a command with it to paste")
+        raise UnexpectedPage(hidden, "a new secret, and a command with it to paste")
     answered = subprocess.run(
         ["bash", "--noprofile", "--norc"],  # noqa: S607 - the user's own bash, as they would use it
         input=command,
@@ -92,7 +97,7 @@ def _come_to_a_token(demo: Demo) -> None:
         if json.loads(answered)["access_token"]:
             return
     hidden = replace(made, text=answered.replace(secret, "..."))
-    raise _Unexpected(hidden, "an access_token from the command on that page")
+    raise UnexpectedPage(hidden, "an access_token from the command on that page")
 
 
 def _made(browser: Browser, page: Page) -> Page:
@@ -103,21 +108,25 @@ def _made(browser: Browser, page: Page) -> Page:
     asked = browser.open(f"{page.address}/rotate")
     rotate = asked.form_to(f"{_DASHBOARD}/rotate")
     if rotate is None:
-        raise _Unexpected(page, "a way to generate or rotate credentials")
+        raise UnexpectedPage(page, "a way to generate or rotate credentials")
     return browser.send(rotate, {"how": "now"})
 
 
-def _with_button(page: Page, button: tuple[str, str]) -> Form:
+def _form_for(page: Page, email: str) -> Form:
+    """Find the form with a button for somebody, or else the one into which an address is typed."""
     for form in page.forms:
-        if button in form.buttons:
+        if ("sub", email) in form.buttons:
             return form
-    raise _Unexpected(page, f"a button for {button[1]}")
+    for form in page.forms:
+        if "sub" in form.fields:
+            return form
+    raise UnexpectedPage(page, f"a button for {email}")
 
 
 def _checked(step: Step, demo: Demo, act: Callable[[Demo], None]) -> CheckedStep:
     try:
         act(demo)
-    except _Unexpected as found:
+    except UnexpectedPage as found:
         said = f"status {found.page.status}: {' '.join(found.page.text.split())[:2000]}"
         return _failed(step, found.page.address, said, found.expected)
     except OSError as error:

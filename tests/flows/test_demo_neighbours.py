@@ -1,15 +1,22 @@
-"""The bank's own app in the demo, as the browser of one of its customers talks to it."""
+"""What stands around the bank in the demo, in use: its app, its staff's identity provider, the inbox."""
 
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
+from consentry.sandbox.browsing import Browser, Page
+from consentry.sandbox.demo_file import Demo as Told
+from consentry.sandbox.demo_file import SignIn, read_demo
+from consentry.sandbox.portals import UnexpectedPage, Visit, sign_in
 from tests.flows.demo import Demo, demo_folder
 
 TOKEN = re.compile(r'name="access_token" value="([\w.-]+)"')
+LINK = re.compile(r"http://127\.0\.0\.1:\d+/admin/\S+")
+PATIENCE = 60
 VISIT = re.compile(r'data-visit="([\w-]+)"')
 
 
@@ -119,3 +126,64 @@ def test_the_bank_reads_its_secret_anew_after_a_rotation(bank: httpx.Client, dem
     assert (unavailable.status_code, "invalid_client" in unavailable.text) == (503, True)
     demo.file.write_text(demo.file.read_text().replace("cns_secret_lost", rotated.json()["client_secret"]))
     assert bank.get("/connected-apps").status_code == 200
+
+
+# --- staff ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def world(demo: Demo) -> Told:
+    read = read_demo(demo.folder / "var")
+    assert read is not None
+    return read
+
+
+def _person(world: Told, name: str) -> SignIn:
+    return next(person for person in world.sign_ins if person.name == name)
+
+
+def _sent(visit: Visit, path: str, fields: dict[str, str]) -> Page:
+    """Open a page with a form and send it."""
+    base = visit.page.address.partition("/admin")[0]
+    form = visit.browser.open(f"{base}{path}").form_to(path)
+    assert form is not None
+    return visit.browser.send(form, fields)
+
+
+def _awaited_mail(world: Told, recipient: str) -> str:
+    """Give the text of an e-mail once it is in the inbox."""
+    ends = time.monotonic() + PATIENCE
+    while time.monotonic() < ends:
+        for mail in httpx.get(f"{world.inbox}/mails.json", trust_env=False).raise_for_status().json():
+            if mail["to"] == [recipient]:
+                return str(mail["text"])
+    raise AssertionError(f"no e-mail came to {recipient}")
+
+
+def test_somebody_who_is_invited_gets_an_e_mail_and_signs_in_from_there(world: Told) -> None:
+    address = "new.colleague@bku.example"
+    admin = sign_in(world, _person(world, "Ada Brindle"))
+    invited = _sent(admin, "/admin/settings/team/invite", {"email": address, "role": "support"})
+    assert (invited.status, address in invited.text) == (200, True)
+    link = LINK.search(_awaited_mail(world, address))
+    assert link is not None
+    page = Browser().open(f"{world.inbox}/")
+    assert address in page.text
+    visit = sign_in(world, SignIn(url=link[0], institution="bku", name="", email=address, role=""))
+    account = visit.browser.open(f"{world.base_url}/admin/account")
+    assert "New Colleague" in account.text
+
+
+def test_who_works_elsewhere_is_refused_and_told_whom_to_ask(world: Told) -> None:
+    stranger, elsewhere = _person(world, "Nell Ashby"), _person(world, "Ada Brindle")
+    with pytest.raises(UnexpectedPage) as refused:
+        sign_in(world, SignIn(elsewhere.url, elsewhere.institution, stranger.name, stranger.email, stranger.role))
+    assert refused.value.page.status == 403
+    assert "Birch Kettle Union" in refused.value.page.text
+
+
+def test_the_logs_tell_what_the_staff_did_before_one_came(demo: Demo, world: Told) -> None:
+    told = demo.run("audit", "export", "--institution", "bku")
+    assert told.returncode == 0, told.stderr
+    for action in ("application.disabled", "application.enabled", "customer.blocked", "member.invited"):
+        assert f'"{action}"' in told.stdout
