@@ -42,13 +42,18 @@ def is_public_id(text: str) -> bool:
     return _PUBLIC_ID.fullmatch(text) is not None
 
 
+def is_name(text: str) -> bool:
+    """Tell whether an institution can be called so."""
+    return 1 <= len(text) <= 200 and text.isprintable()
+
+
 def check_new_institution(public_id: str, name: str) -> None:
     """Check what names a new institution.
 
     Raises:
         InvalidInstitution: the id or the name is malformed.
     """
-    if not is_public_id(public_id) or not 1 <= len(name) <= 200 or not name.isprintable():
+    if not is_public_id(public_id) or not is_name(name):
         raise InvalidInstitution
 
 

@@ -3,6 +3,7 @@
 from consentry.domain.actor import Actor
 from consentry.domain.institution import Institution, check_host, check_new_institution
 from consentry.store import audit, institutions
+from consentry.store.session import Connection
 from consentry.usecases.services import Services
 from consentry.usecases.token.change_signing_key import change_signing_key
 
@@ -17,20 +18,32 @@ async def add_institution(
         InstitutionExists: the id or the host is taken.
         TemporarilyUnavailable: the store can't be reached or can't write.
     """
-    check_new_institution(public_id, name)
     async with services.session.begin() as connection:
-        institution_id = await institutions.add(
-            connection, public_id=public_id, name=name, host=None if host is None else check_host(host)
-        )
-        await institutions.show(connection, institution_id)
-        await change_signing_key(services, connection, institution_id)
-        await audit.record(
-            connection,
-            institution_id,
-            action="institution.added",
-            actor=actor,
-            subject=("institution", public_id),
-            after={"name": name, "host": host},
-        )
-        (added,) = await institutions.visible(connection)
+        return await create_institution(services, connection, public_id=public_id, name=name, host=host, actor=actor)
+
+
+async def create_institution(
+    services: Services, connection: Connection, *, public_id: str, name: str, host: str | None, actor: Actor
+) -> Institution:
+    """Add an institution in the caller's transaction, which sees it alone afterwards.
+
+    Raises:
+        InvalidInstitution: the id, the name or the host is malformed.
+        InstitutionExists: the id or the host is taken.
+    """
+    check_new_institution(public_id, name)
+    institution_id = await institutions.add(
+        connection, public_id=public_id, name=name, host=None if host is None else check_host(host)
+    )
+    await institutions.show(connection, institution_id)
+    await change_signing_key(services, connection, institution_id)
+    await audit.record(
+        connection,
+        institution_id,
+        action="institution.added",
+        actor=actor,
+        subject=("institution", public_id),
+        after={"name": name, "host": host},
+    )
+    (added,) = await institutions.visible(connection)
     return added

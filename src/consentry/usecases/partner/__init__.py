@@ -1,1 +1,1 @@
-"""Channel partners: companies that run the platform for several institutions."""
+"""What a channel partner does about the institutions it looks after; none of it shows a customer."""

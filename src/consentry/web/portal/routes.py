@@ -11,6 +11,7 @@ from consentry.connectors.outbound import Outbound
 from consentry.domain.refusal import NotFound
 from consentry.domain.staff import ROLES, House
 from consentry.usecases.services import Services
+from consentry.web.partner.routes import partner_routes
 from consentry.web.portal import account, authentication, documentation, logs, signing_in, team, theme
 from consentry.web.portal.configuration import api_settings, credentials, customer_authentication, embedding
 from consentry.web.portal.customers import routes as customers
@@ -40,6 +41,7 @@ def pages(services: Services, settings: Settings, outbound: Outbound) -> list[Ba
         *(route for house in House for route in logs.routes(services, house)),
         *customers.routes(services),
         *overview_routes(services),
+        *partner_routes(services, settings),
     ]
 
 

@@ -1,0 +1,41 @@
+"""Let a channel partner invite the first admin of an institution once more, or another one."""
+
+from consentry.domain.actor import Actor
+from consentry.domain.refusal import NotFound
+from consentry.store import audit, institutions, partner_institutions
+from consentry.usecases.partner.add_institution import SetUpInvitation, invite_first_admin, portal_of
+from consentry.usecases.services import Services
+
+
+async def invite_admin(
+    services: Services, partner_id: int, public_id: str, *, email: str, origin: str, actor: Actor
+) -> SetUpInvitation:
+    """Make a new set-up link for an institution of a partner and send it; earlier links open nothing any more.
+
+    Raises:
+        NotFound: the partner has no such institution.
+        InvalidSettings: `email`.
+        ProviderInForce: its staff can sign in already.
+        TemporarilyUnavailable: the store can't be reached or can't write; nothing is sent.
+    """
+    async with services.session.begin() as connection:
+        institution_id = await partner_institutions.find(connection, partner_id, public_id)
+        if institution_id is None:
+            raise NotFound
+        await institutions.show(connection, institution_id)
+        await institutions.lock(connection, institution_id)
+        (institution,) = await institutions.visible(connection)
+        if not await partner_institutions.is_of(connection, partner_id, institution_id):
+            raise NotFound
+        place = portal_of(institution.host, otherwise=origin)
+        invited = await invite_first_admin(services, connection, institution, email=email, origin=place, actor=actor)
+        await institutions.show(connection, partner_id)
+        await audit.record(
+            connection,
+            partner_id,
+            action="institution.admin_invited",
+            actor=actor,
+            subject=("institution", public_id),
+            after={"email": email},
+        )
+    return invited
