@@ -13,13 +13,15 @@ from consentry.connectors.smtp import MailSender
 from consentry.domain.actor import Actor, ActorKind
 from consentry.domain.refusal import LastAdmin, NotAllowed, Refusal
 from consentry.domain.staff import ROLES, House, Role
-from consentry.store import staff
+from consentry.store import setup_links, staff
 from consentry.usecases.mail.send_waiting import send_waiting
 from consentry.usecases.services import Services
 from consentry.usecases.staff.change_role import change_role
+from consentry.usecases.staff.first_admin import first_admin
 from consentry.usecases.staff.invite import invite
 from consentry.usecases.staff.remove import remove_member
 from tests.builders import Tenant
+from tests.conftest import OPERATOR
 from tests.mail_server import mail_server
 from tests.portal.conftest import SignIn
 from tests.portal.visiting import Visitor, begin, make_member, text_of
@@ -213,6 +215,26 @@ async def test_another_role_ends_the_sessions_under_the_old_one(
     admin.post(f"{TEAM}/{unchanged.member_id}/role", {"role": "user"})
     assert unchanged.get("/admin/account").status_code == 200
     assert len(await entries(services, bku, "member.role_changed")) == 1
+
+
+@pytest.mark.parametrize("what", ["remove", "role"])
+async def test_a_link_for_a_first_admin_ends_with_the_role(
+    admin: Visitor, services: Services, bku: Tenant, what: str
+) -> None:
+    """R88: it would make them an admin again."""
+    made = await first_admin(services, bku.institution_id, email=next(_ADDRESSES), actor=OPERATOR)
+
+    async def lives() -> bool:
+        async with services.session.begin(bku.institution_id) as connection:
+            link = await setup_links.live_one(connection, bku.institution_id, member_id=made.member_id)
+            ended = await connection.fetchval(
+                "select used_at is not null from consentry.staff_setup_links where member_id = $1", made.member_id
+            )
+        return link is not None and not ended
+
+    assert await lives()
+    assert admin.post(f"{TEAM}/{made.member_id}/{what}", {"role": "user"}).status_code == 303
+    assert not await lives()
 
 
 async def test_an_admin_signs_a_member_out_everywhere(admin: Visitor, signed_in: SignIn) -> None:

@@ -34,6 +34,16 @@ class WaitingMail:
     tries: int
 
 
+@dataclass(frozen=True, slots=True)
+class MailState:
+    """What has become of a mail: sent, waiting for another try, or given up; `why` is the last failure."""
+
+    written_at: datetime
+    sent_at: datetime | None
+    next_try_at: datetime | None
+    why: str | None
+
+
 async def write(
     connection: Connection, institution_id: int, *, kind: str, recipient: str, subject: str, body: str
 ) -> None:
@@ -63,6 +73,22 @@ async def write_to_admins(connection: Connection, institution_id: int, *, kind: 
         kind,
         subject,
         body,
+    )
+
+
+async def last_to(connection: Connection, institution_id: int, recipient: str, *, kind: str) -> MailState | None:
+    """Give what has become of the last mail of a kind to somebody; None if there was none for a month."""
+    row = await connection.fetchrow(
+        """select written_at, sent_at, next_try_at, last_error from consentry.mails
+           where institution_id = $1 and recipient = $2 and kind = $3 order by mail_id desc limit 1""",
+        institution_id,
+        recipient,
+        kind,
+    )
+    if row is None:
+        return None
+    return MailState(
+        written_at=row["written_at"], sent_at=row["sent_at"], next_try_at=row["next_try_at"], why=row["last_error"]
     )
 
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from consentry.domain.actor import Actor
 from consentry.domain.staff import House, Role, check_keeps_an_admin, check_role
-from consentry.store import audit, staff, staff_sessions
+from consentry.store import audit, setup_links, staff, staff_sessions
 from consentry.usecases.services import Services
 from consentry.usecases.staff.team import active_admins, lock_team, member_among
 
@@ -12,7 +12,9 @@ from consentry.usecases.staff.team import active_admins, lock_team, member_among
 async def change_role(
     services: Services, institution_id: int, member_id: UUID, *, role: str, house: House, actor: Actor
 ) -> Role:
-    """Change a member's role and end their sessions, so that nothing goes on under the old one; give the new role.
+    """Change a member's role and end what opens anything under the old one: sessions, a link for a first admin.
+
+    Gives the new role.
 
     Raises:
         InvalidSettings: `role`; the house has no such role.
@@ -30,6 +32,7 @@ async def change_role(
         check_keeps_an_admin(member, becomes=wanted, active_admins=active_admins(members))
         await staff.set_role(connection, institution_id, member_id, wanted)
         ended = await staff_sessions.end_all_of(connection, institution_id, member_id)
+        await setup_links.spend(connection, institution_id, member_id)
         await audit.record(
             connection,
             institution_id,

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from consentry.domain.refusal import UnknownMember
 from consentry.domain.staff import IDLE, Member
-from consentry.store import clock, staff, staff_sessions
+from consentry.store import clock, mails, staff, staff_sessions
+from consentry.store.mails import MailState
 from consentry.store.staff import MemberFilter
 from consentry.store.staff_sessions import ListedSession
 from consentry.usecases.services import Services
@@ -24,10 +25,11 @@ class Team:
 
 @dataclass(frozen=True, slots=True)
 class SeenMember:
-    """A member with their live sessions, at a moment."""
+    """A member with their live sessions, and what became of the last invitation's e-mail, at a moment."""
 
     member: Member
     sessions: list[ListedSession]
+    invitation: MailState | None
     moment: datetime
 
 
@@ -58,5 +60,6 @@ async def see_member(services: Services, institution_id: int, member_id: UUID) -
         return SeenMember(
             member=member,
             sessions=await staff_sessions.live_ones(connection, institution_id, member_id, idle=IDLE),
+            invitation=await mails.last_to(connection, institution_id, member.email, kind="invitation"),
             moment=await clock.now(connection),
         )

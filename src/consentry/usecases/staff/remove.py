@@ -4,7 +4,7 @@ from uuid import UUID
 
 from consentry.domain.actor import Actor
 from consentry.domain.staff import House, Member, check_keeps_an_admin
-from consentry.store import audit, staff, staff_sessions
+from consentry.store import audit, setup_links, staff, staff_sessions
 from consentry.usecases.services import Services
 from consentry.usecases.staff.team import active_admins, lock_team, member_among
 
@@ -26,6 +26,7 @@ async def remove_member(
         check_keeps_an_admin(member, becomes=None, active_admins=active_admins(members))
         await staff.remove(connection, institution_id, member_id)
         ended = await staff_sessions.end_all_of(connection, institution_id, member_id)
+        await setup_links.spend(connection, institution_id, member_id)
         await audit.record(
             connection,
             institution_id,
