@@ -29,6 +29,12 @@ def test_a_sound_installation_has_no_problem(database: Database) -> None:
     assert str(database.key_file) in found(told, "fine")["keys"] or "match" in found(told, "fine")["keys"]
 
 
+def test_it_names_whose_staff_cannot_sign_in_where_a_portal_is_answered(database: Database, bku: Tenant) -> None:
+    told = run({**database.environment, "CONSENTRY_SURFACES": "portal"}, "doctor", "--json")
+    assert told.code == 0
+    assert "staff of bku" in found(told, "warning")["sign-in"]
+
+
 def test_it_makes_nothing_where_there_is_nothing(tmp_path: Path) -> None:
     told = run({"CONSENTRY_DATA_DIR": str(tmp_path / "new")}, "doctor", "--json")
     assert told.code == 3

@@ -17,7 +17,18 @@ from consentry.cli.installation import Database
 from consentry.cli.serving.roster import running
 from consentry.config import Settings
 from consentry.keyring import Keyring
-from consentry.store import clock, facts, health, houses, institutions, migrate, partitions, safety, sealing
+from consentry.store import (
+    clock,
+    facts,
+    health,
+    houses,
+    institutions,
+    migrate,
+    partitions,
+    safety,
+    sealing,
+    staff_providers,
+)
 from consentry.store.connecting import connected
 from consentry.store.keys_in_use import keys_in_use
 from consentry.store.migrate import SchemaState
@@ -186,6 +197,21 @@ async def look_at_store(database: Database) -> list[Finding]:
             await institutions.show(connection, *await houses.all_ids(connection))
             found += [finding async for finding in _audit(connection)]
     return found
+
+
+async def look_at_sign_in(settings: Settings, database: Database) -> list[Finding]:
+    """Look whether staff can sign in everywhere, where a portal is answered."""
+    if "portal" not in settings.surfaces:
+        return []
+    async with connected(database.app_url) as connection, connection.transaction():
+        await institutions.show(connection, *await houses.all_ids(connection))
+        lacking = await staff_providers.houses_without(connection)
+    if not lacking:
+        return [fine("sign-in", "staff can sign in to every portal")]
+    return [
+        warning("sign-in", f"The staff of {name} can't sign in yet.", f"Run consentry staff first-admin {name} E-MAIL.")
+        for name in lacking
+    ]
 
 
 async def look_at_stored_keys(settings: Settings, database: Database) -> list[Finding]:

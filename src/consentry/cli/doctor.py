@@ -9,6 +9,7 @@ from consentry.cli.diagnosis import (
     look_at_keys,
     look_at_machine,
     look_at_server,
+    look_at_sign_in,
     look_at_store,
     look_at_stored_keys,
     look_at_witnesses,
@@ -49,6 +50,7 @@ async def _look_at_database(settings: Settings) -> list[Finding]:
         ):
             findings += await attempt("store", partial(look_at_store, database))
             findings += await attempt("keys", partial(look_at_stored_keys, settings, database))
+            findings += await attempt("sign-in", partial(look_at_sign_in, settings, database))
     return findings
 
 

@@ -98,6 +98,17 @@ async def delete(connection: Connection, institution_id: int, state: State) -> b
     return bool(deleted)
 
 
+async def houses_without(connection: Connection) -> list[str]:
+    """Give the public ids of the houses in sight whose staff have no provider with a secret to sign in at."""
+    rows = await connection.fetch(
+        """select i.public_id from consentry.institutions i
+           where not exists (select from consentry.staff_providers p where p.institution_id = i.institution_id
+                             and p.state = 'current' and p.sealed_secret is not null)
+           order by i.institution_id"""
+    )
+    return [row[0] for row in rows]
+
+
 async def secrets_under_others(
     connection: Connection, institution_id: int, encryption_key: str
 ) -> dict[State, SealedSecret]:

@@ -1,6 +1,7 @@
 """The provider at which a house's staff sign in: shown, put in force, changed step by step, forgotten.
 
-A change made in a portal waits as the pending provider until somebody has signed in through it (sign_in.py).
+A change made in a portal waits as the pending provider until somebody has signed in through it (set_up.py,
+change_provider.py). Whoever holds both rows holds the pending one first.
 """
 
 from dataclasses import dataclass, field
@@ -43,8 +44,8 @@ async def establish_provider(
     """
     check_staff_provider(discovery_url=discovery_url, client_id=client_id, client_secret=client_secret)
     async with services.session.begin(institution_id) as connection:
-        before = await staff_providers.find(connection, institution_id, "current", hold=True)
         await staff_providers.delete(connection, institution_id, "pending")
+        before = await staff_providers.find(connection, institution_id, "current", hold=True)
         await staff_providers.write(
             connection,
             institution_id,
@@ -156,8 +157,8 @@ async def forget_provider(services: Services, institution_id: int, *, actor: Act
         TemporarilyUnavailable: the store can't be reached or can't write.
     """
     async with services.session.begin(institution_id) as connection:
-        before = await staff_providers.find(connection, institution_id, "current", hold=True)
         pending = await staff_providers.delete(connection, institution_id, "pending")
+        before = await staff_providers.find(connection, institution_id, "current", hold=True)
         if before is None and not pending:
             raise NoStaffProvider("There is no provider to forget; make a link with consentry staff first-admin.")
         await staff_providers.delete(connection, institution_id, "current")
