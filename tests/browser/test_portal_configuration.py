@@ -1,25 +1,18 @@
 """The portal's pages under Configuration, Theme and API documentation, in a real browser."""
 
 import re
-from collections.abc import Awaitable, Callable
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from consentry.domain.credential import SECRET_PATTERN
-from consentry.domain.staff import House, Role
 from consentry.usecases.institution.add import add_institution
 from consentry.usecases.preview.add_test_customer import add_test_customer
 from consentry.usecases.services import Services
-from consentry.web.portal.cookies import SESSION
-from tests.browser import axe, gallery
-from tests.browser.conftest import Contexts
-from tests.browser.layout import sideways
+from tests.browser.portals import OpenAs, looked_at
 from tests.browser.watch import Watch
 from tests.builders import Tenant, add_application
 from tests.conftest import OPERATOR
-from tests.portal.visiting import begin, make_member
 from tests.serving import Service
 
 DASHBOARD = "/admin/configuration/consent-dashboard"
@@ -38,46 +31,6 @@ PAGES = {
     "documentation": DOCUMENTATION,
 }
 SHOWN_ONCE = re.compile(SECRET_PATTERN)
-NARROW, WIDE, DARK = (gallery.Variant("light", 320), gallery.Variant("light", 1200), gallery.Variant("dark", 1200))
-OpenAs = Callable[[int], Awaitable[Page]]
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def admin(contexts: Contexts, service: Service, services: Services) -> OpenAs:
-    """Open a page in a browser in which an admin of an institution is signed in."""
-
-    async def open_as(institution_id: int) -> Page:
-        member_id = await make_member(services, institution_id, Role.ADMIN, email="ada@bank.example")
-        secret = await begin(services, institution_id, member_id)
-        context = await contexts.new(
-            viewport={"width": 1200, "height": 900}, permissions=["clipboard-read", "clipboard-write"]
-        )
-        # Browsers keep such cookies for 127.0.0.1 without TLS; only here one has to say https.
-        await context.add_cookies(
-            [
-                {
-                    "name": SESSION[House.INSTITUTION],
-                    "value": secret,
-                    "url": service.base_url.replace("http:", "https:"),
-                    "secure": True,
-                    "httpOnly": True,
-                    "sameSite": "Lax",
-                }
-            ]
-        )
-        return await context.new_page()
-
-    return open_as
-
-
-async def looked_at(page: Page, screen: str) -> None:
-    """Look at a screen narrow, wide and in the dark: nothing sticks out, everything is accessible."""
-    for variant, rules in ((NARROW, None), (WIDE, None), (DARK, axe.CONTRAST)):
-        await gallery.look(page, variant)
-        assert await sideways(page) == [], (screen, variant)
-        if screen != "documentation" or variant is NARROW:
-            assert await axe.violations(page, rules=rules) == [], (screen, variant)
-        await gallery.shoot(page, "portal", screen, variant, whole=screen != "documentation")
 
 
 @pytest.mark.parametrize("screen", PAGES)
