@@ -265,6 +265,9 @@ def test_a_lost_demo_file_is_written_anew_with_a_new_secret(demo: Demo) -> None:
 def test_a_killed_demo_leaves_nothing_behind_that_stops_the_next(demo: Demo) -> None:
     before = demo.start().told()
     assert demo.stop(signal.SIGKILL) == -signal.SIGKILL
+    ends = time.monotonic() + LATER_START_SECONDS
+    while any(listening_addresses(int(before[place].rpartition(":")[2])) for place in PLACES):
+        assert time.monotonic() < ends, "a neighbour outlives the demo"
     after = demo.start().told()
     assert after["client_secret"] == before["client_secret"]
     assert _token(after, "cus_1").status_code == 200
