@@ -8,6 +8,7 @@ import pytest
 
 from consentry.cli.diagnosis import Level, _clock, look_at_machine
 from consentry.config import Settings
+from consentry.store import mails
 from consentry.usecases.audit.seal_waiting import seal_waiting
 from consentry.usecases.services import Services
 from tests.builders import Tenant
@@ -91,6 +92,22 @@ async def test_a_chain_that_is_not_witnessed_is_a_problem(
     await seal_waiting(services.session)
     await super_connection.execute("update consentry.audit_seals set sealed_at = sealed_at - interval '1 hour'")
     assert "no checkpoint" in found(run(database.environment, "doctor", "--json"), "problem")["audit"]
+
+
+async def test_e_mails_that_do_not_leave_are_told(
+    database: Database, services: Services, bku: Tenant, super_connection: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    async with services.session.begin(bku.institution_id) as connection:
+        await mails.write(
+            connection, bku.institution_id, kind="x", recipient="ada@bank.example", subject="s", body="canary"
+        )
+    assert "not set up" in found(run(database.environment, "doctor", "--json"), "fine")["e-mail"]
+    await super_connection.execute("update consentry.mails set written_at = written_at - interval '1 hour'")
+    assert "1 wait" in found(run(database.environment, "doctor", "--json"), "warning")["e-mail"]
+    server = {"CONSENTRY_SMTP_URL": "smtp://u:canary@127.0.0.1:1", "CONSENTRY_MAIL_FROM": "a@bank.example"}
+    told = run({**database.environment, **server}, "doctor", "--json")
+    assert "1 wait to be sent through 127.0.0.1:1" in found(told, "warning")["e-mail"]
+    assert "canary" not in str(told.document)
 
 
 @pytest.mark.parametrize(("seconds", "level"), [(0.1, Level.FINE), (5, Level.WARNING), (60, Level.PROBLEM)])

@@ -23,6 +23,7 @@ from consentry.store import (
     health,
     houses,
     institutions,
+    mails,
     migrate,
     partitions,
     safety,
@@ -44,6 +45,7 @@ _CLOCK_PROBLEM: Final = timedelta(seconds=30)
 _LEAST_WEEKS: Final = 2.0
 _SEAL_LAG: Final = timedelta(seconds=60)
 _CHECKPOINT_LAG: Final = timedelta(minutes=3)
+_MAIL_LAG: Final = timedelta(minutes=10)
 _SPARE_CONNECTIONS: Final = 20
 
 
@@ -182,8 +184,8 @@ async def _schema(connection: Connection) -> Finding:
             )
 
 
-async def look_at_store(database: Database) -> list[Finding]:
-    """Look at what the tables say: writable, partitions, the audit."""
+async def look_at_store(settings: Settings, database: Database) -> list[Finding]:
+    """Look at what the tables say: writable, partitions, the audit, e-mails that wait."""
     async with connected(database.app_url) as connection:
         found = [problem("store", sentence, "") for sentence in await health.problems(connection)]
         weeks = await partitions.weeks_ahead(connection)
@@ -196,6 +198,7 @@ async def look_at_store(database: Database) -> list[Finding]:
         async with connection.transaction():
             await institutions.show(connection, *await houses.all_ids(connection))
             found += [finding async for finding in _audit(connection)]
+            found.append(await _mail(settings, connection))
     return found
 
 
@@ -212,6 +215,21 @@ async def look_at_sign_in(settings: Settings, database: Database) -> list[Findin
         warning("sign-in", f"The staff of {name} can't sign in yet.", f"Run consentry staff first-admin {name} E-MAIL.")
         for name in lacking
     ]
+
+
+async def _mail(settings: Settings, connection: Connection) -> Finding:
+    """Look whether e-mails leave; that nobody set it up is a choice until one waits."""
+    number, since, why = await mails.waiting(connection)
+    late = since is not None and await clock.now(connection) - since > _MAIL_LAG
+    if settings.mail_server is None:
+        if not late:
+            return fine("e-mail", "not set up: admins give links to invitations themselves")
+        return warning("e-mail", f"not set up, and {number} wait", "Set CONSENTRY_SMTP_URL and CONSENTRY_MAIL_FROM.")
+    server = f"{settings.mail_server.host}:{settings.mail_server.port}"
+    if not late:
+        return fine("e-mail", f"through {server}")
+    remedy = f"Look at the mail server: {why}." if why else "Run consentry worker."
+    return warning("e-mail", f"{number} wait to be sent through {server}, since {since:%Y-%m-%d %H:%M}Z", remedy)
 
 
 async def look_at_stored_keys(settings: Settings, database: Database) -> list[Finding]:

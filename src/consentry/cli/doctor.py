@@ -26,7 +26,7 @@ _COLOURS = {Level.FINE: "green", Level.WARNING: "yellow", Level.PROBLEM: "bold r
 async def doctor(*, as_json: Json = False) -> int:
     """Look for what is wrong, and say what to do.
 
-    Looks at the settings, the keys, the database and its clock, the schema, partitions, the audit, and the disk.
+    Looks at the settings, the keys, the database and its clock, the schema, partitions, the audit, e-mails, the disk.
     Changes nothing. Exit code 3 when there are problems; warnings are no problems yet.
 
     Example: `consentry doctor`
@@ -48,7 +48,7 @@ async def _look_at_database(settings: Settings) -> list[Finding]:
         if not any(
             finding.subject in ("database", "schema") and finding.level is Level.PROBLEM for finding in findings
         ):
-            findings += await attempt("store", partial(look_at_store, database))
+            findings += await attempt("store", partial(look_at_store, settings, database))
             findings += await attempt("keys", partial(look_at_stored_keys, settings, database))
             findings += await attempt("sign-in", partial(look_at_sign_in, settings, database))
     return findings

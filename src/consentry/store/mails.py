@@ -152,6 +152,16 @@ async def mark_given_up(connection: Connection, mail: WaitingMail, *, why: str) 
     )
 
 
+async def waiting(connection: Connection) -> tuple[int, datetime | None, str | None]:
+    """Give how many mails of the houses in sight wait, since when the oldest, and why the last try failed."""
+    row = await connection.fetchrow(
+        """select count(*), min(written_at), (array_agg(last_error order by next_try_at desc)
+                                              filter (where last_error is not null))[1]
+           from consentry.mails where next_try_at is not null"""
+    )
+    return (0, None, None) if row is None else (row[0], row[1], row[2])
+
+
 async def give_up_old(connection: Connection) -> int:
     """Give up what the houses in sight could not send within three days, and forget its text; give how many."""
     rows = await connection.fetch(

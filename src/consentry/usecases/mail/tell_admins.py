@@ -23,8 +23,15 @@ async def tell_admins(connection: Connection, institution_id: int, *, kind: str,
 
 async def who(connection: Connection, institution_id: int, actor: Actor) -> str:
     """Give words for who acts; only members of the house's own staff are looked up."""
-    if actor.kind in _STAFF and actor.actor_id is not None:
-        found = await staff.named(connection, institution_id, [UUID(actor.actor_id)])
+    if actor.kind in _STAFF:
+        found = await staff.named(connection, institution_id, _member_ids(actor))
         for member in found.values():
             return f"{member.name} ({member.email})" if member.name else member.email
     return _WHO.get(actor.kind, "the service itself")
+
+
+def _member_ids(actor: Actor) -> list[UUID]:
+    try:
+        return [UUID(actor.actor_id or "")]
+    except ValueError:
+        return []
