@@ -320,6 +320,17 @@ async def test_a_change_is_recorded_with_its_reason_in_both_houses(
     assert "Renamed & <b>" not in page.text
 
 
+async def test_a_name_with_blanks_around_it_can_be_changed(
+    services: Services, admin: Visitor, bku: Tenant, partner: Tenant, super_connection: Any
+) -> None:
+    await look_after(services, partner, bku)
+    await super_connection.execute(
+        "update consentry.institutions set name = '  Bank ' where institution_id = $1", bku.institution_id
+    )
+    answer = edit(admin, bku, seen_name="  Bank ", name="Bank of it")
+    assert answer.headers["location"].endswith("?notice=changed")
+
+
 @pytest.mark.parametrize(
     ("fields", "field"),
     [

@@ -50,8 +50,8 @@ async def change_partner_institution(
 ) -> Institution:
     """Change name and status of an institution of a partner, and record why in both houses.
 
-    `seen` is the name and the status that whoever decided saw. What is already so leaves no trace. Whatever relies on
-    the institution at this moment finishes first.
+    `seen` is the name, without blanks around it, and the status that whoever decided saw. What is already so leaves no
+    trace. Whatever relies on the institution at this moment finishes first.
 
     Raises:
         NotFound: the partner has no such institution.
@@ -69,7 +69,7 @@ async def change_partner_institution(
         if not await partner_institutions.is_of(connection, partner_id, institution_id):
             raise NotFound
         (before,) = await institutions.visible(connection)
-        if (before.name, before.status.value) != seen:
+        if (before.name.strip(), before.status.value) != seen:
             raise ChangedMeanwhile
         if (before.name, before.status) == (change.name, status):
             return before
