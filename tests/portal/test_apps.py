@@ -217,6 +217,22 @@ async def test_what_apps_are_called_is_text(signed_in: SignIn, services: Service
         assert HOSTILE in text_of(page)
 
 
+async def test_a_name_turns_no_sentence_around(signed_in: SignIn, services: Services, bku: Tenant) -> None:
+    """R83: controls of direction and the like are left out; a name of nothing else gives way to the id."""
+    await add_intermediary(services.session, bku, "agg", name="\u202egga")
+    await add_app(
+        services.session, bku, "turned", name="\u202eknaB\u2066 eurT", category="\u202ex", intermediary_id="agg"
+    )
+    await add_app(services.session, bku, "empty", name="\u202e\u2066")
+    visitor = await signed_in(Role.ADMIN)
+    paths = ["/admin/apps", "/admin/apps/turned", "/admin/apps/turned/disable", "/admin/intermediaries"]
+    for path in [*paths, *(f"/admin/intermediaries/agg{below}" for below in ("", "/disable", "/token"))]:
+        page = visitor.get(path)
+        assert page.status_code == 200
+        assert not {"\u202e", "\u2066"} & set(page.text), path
+    assert ">empty</a>" in visitor.get("/admin/apps").text
+
+
 async def test_files_hold_no_formula(signed_in: SignIn, services: Services, bku: Tenant) -> None:
     await add_app(services.session, bku, "=1+1", name="@SUM(A1)", category="-2+3", status_reason="+cmd|' /C calc'!A0")
     visitor = await signed_in(Role.COMPLIANCE)

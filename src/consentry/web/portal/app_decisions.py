@@ -14,7 +14,7 @@ from consentry.usecases.application.show_app import ShownApp, show_app
 from consentry.usecases.services import Services
 from consentry.web.errors import page_status
 from consentry.web.html.forms import read_form
-from consentry.web.portal.apps import DECISION_WORDS, app_page
+from consentry.web.portal.apps import DECISION_WORDS, app_page, shown_name
 from consentry.web.portal.doors import PortalRoute
 from consentry.web.portal.segments import id_of, segment
 from consentry.web.portal.shell import SignedIn, portal_route, render
@@ -81,10 +81,10 @@ def _question(staff: SignedIn, shown: ShownApp, decision: AppDecision, typed: _T
     return render(
         staff,
         "app_decision.html",
-        title=f"{DECISION_WORDS[decision]} {app.name}?",
+        title=f"{DECISION_WORDS[decision]} {shown_name(app)}?",
         section="apps",
         status=422 if typed.problem else 200,
-        trail=((f"{staff.prefix}/apps", "Apps"), (place, app.name)),
+        trail=((f"{staff.prefix}/apps", "Apps"), (place, shown_name(app))),
         app=app,
         place=place,
         decision=decision,

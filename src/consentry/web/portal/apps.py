@@ -1,6 +1,6 @@
 """Apps: the list of those that receive data or want to, and each of them with the log of its access."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
@@ -15,6 +15,7 @@ from consentry.store.applications import After, AppOrder, AppSearch, ListedApp
 from consentry.usecases.application.list_apps import list_app_filters, list_apps
 from consentry.usecases.application.show_app import ShownApp, ShownDecision, show_app
 from consentry.usecases.services import Services
+from consentry.web.embed.cards import visible
 from consentry.web.portal.doors import PortalRoute
 from consentry.web.portal.lists import MOST_IN_CSV, PAGE, filters
 from consentry.web.portal.segments import id_of
@@ -79,8 +80,8 @@ class AppPages:
             asked=asked,
             order=order,
             found=found,
-            choices=choices,
-            category_choices=[(each, each) for each in choices.categories],
+            intermediary_choices=_named(choices.intermediaries, asked["intermediary"]),
+            category_choices=[(each, each) for each in choices.categories if each.isprintable()],
             is_filtered=any(asked[name] for name in ("name", "status", "intermediary", "category")),
             statuses=STATUS_WORDS,
             orders=ORDER_WORDS,
@@ -169,7 +170,7 @@ def app_page(staff: SignedIn, shown: ShownApp, *, told: str = "", problem: str =
     return render(
         staff,
         "app.html",
-        title=app.name,
+        title=shown_name(app),
         section="apps",
         status=status,
         trail=((f"{staff.prefix}/apps", "Apps"),),
@@ -185,6 +186,11 @@ def app_page(staff: SignedIn, shown: ShownApp, *, told: str = "", problem: str =
         statuses=STATUS_WORDS,
         following=None if shown.before is None else {"after": shown.before},
     )
+
+
+def shown_name(app: ListedApp) -> str:
+    """Give the name of an app without controls, which could turn a sentence around (R83); its id if that is empty."""
+    return visible(app.name) or app.application_id
 
 
 def who(shown: ShownDecision) -> str:
@@ -265,6 +271,12 @@ def app_row(app: ListedApp, as_of: str) -> tuple[object, ...]:
         as_of,
         second(app.created_at),
     )
+
+
+def _named(intermediaries: Iterable[tuple[str, str]], wanted: str) -> list[tuple[str, str]]:
+    """Give intermediaries to choose from, by their ids; the one that is asked for is always among them."""
+    named = {intermediary_id: visible(name) or intermediary_id for intermediary_id, name in intermediaries}
+    return list((named if not wanted else {wanted: wanted, **named}).items())
 
 
 def _uuid(text: str) -> UUID | None:

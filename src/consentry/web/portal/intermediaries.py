@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from consentry.domain.application import IntermediaryStatus
-from consentry.domain.intermediary import Approval
+from consentry.domain.intermediary import Approval, Intermediary
 from consentry.domain.staff import ROLES, House, Role
 from consentry.store.applications import AppOrder, AppSearch
 from consentry.store.intermediaries import After, IntermediaryOrder, IntermediarySearch
@@ -16,6 +16,7 @@ from consentry.usecases.application.list_apps import ListedApps, list_apps
 from consentry.usecases.intermediary.list_intermediaries import list_intermediaries
 from consentry.usecases.intermediary.show_intermediary import ShownAct, ShownIntermediary, show_intermediary
 from consentry.usecases.services import Services
+from consentry.web.embed.cards import visible
 from consentry.web.portal import apps
 from consentry.web.portal.doors import PortalRoute
 from consentry.web.portal.lists import MOST_IN_CSV, PAGE, filters
@@ -157,7 +158,7 @@ def intermediary_page(
     return render(
         staff,
         "intermediary.html",
-        title=shown.intermediary.settings.name,
+        title=name_of(shown.intermediary),
         section="intermediaries",
         status=status,
         trail=((f"{staff.prefix}/intermediaries", "Intermediaries"),),
@@ -172,6 +173,11 @@ def intermediary_page(
         may_change=staff.role is Role.ADMIN,
         following=None if its_apps.after is None else apps.following_of(its_apps.after),
     )
+
+
+def name_of(one: Intermediary) -> str:
+    """Give the name of an intermediary without controls (R83); its id if it is none."""
+    return visible(one.settings.name) or one.intermediary_id
 
 
 def _what(act: ShownAct) -> str:

@@ -19,7 +19,7 @@ from consentry.usecases.services import Services
 from consentry.web.errors import page_status
 from consentry.web.html.forms import read_form
 from consentry.web.portal.doors import PortalRoute
-from consentry.web.portal.intermediaries import changed_page
+from consentry.web.portal.intermediaries import changed_page, name_of
 from consentry.web.portal.segments import id_of, segment
 from consentry.web.portal.shell import SignedIn, portal_route, render
 
@@ -130,7 +130,7 @@ def _question(
     return render(
         staff,
         "intermediary_decision.html",
-        title=f"{decision.capitalize()} {one.settings.name}?",
+        title=f"{decision.capitalize()} {name_of(one)}?",
         section="intermediaries",
         status=422 if problem else 200,
         trail=_trail(staff, shown),
@@ -165,7 +165,7 @@ def _trail(staff: SignedIn, shown: ShownIntermediary) -> tuple[tuple[str, str], 
     one = shown.intermediary
     return (f"{staff.prefix}/intermediaries", "Intermediaries"), (
         _place(staff, one.intermediary_id),
-        one.settings.name,
+        name_of(one),
     )
 
 

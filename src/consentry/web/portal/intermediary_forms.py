@@ -25,7 +25,7 @@ from consentry.usecases.services import Services
 from consentry.web.errors import page_status
 from consentry.web.html.forms import Form, read_form
 from consentry.web.portal.doors import PortalRoute
-from consentry.web.portal.intermediaries import APPROVAL_WORDS
+from consentry.web.portal.intermediaries import APPROVAL_WORDS, name_of
 from consentry.web.portal.segments import id_of, segment
 from consentry.web.portal.shell import SignedIn, portal_route, render
 
@@ -138,11 +138,11 @@ def _form(staff: SignedIn, found: Intermediary, filled: _Filled, *, status: int 
     return _render(
         staff,
         filled,
-        title=f"Change {found.settings.name}",
+        title=f"Change {name_of(found)}",
         action=f"{place}/edit",
         back=place,
         is_new=False,
-        trail=((f"{staff.prefix}/intermediaries", "Intermediaries"), (place, found.settings.name)),
+        trail=((f"{staff.prefix}/intermediaries", "Intermediaries"), (place, name_of(found))),
         status=status,
     )
 

@@ -57,6 +57,7 @@ ACTIONS: Final = {
     "preview.opened": "Dashboard of a test customer opened",
     "receipt.made": "Receipt made",
     "receipt_key.rotated": "Key that signs receipts rotated",
+    "registration_token.ended": "Registration tokens ended after a restore",
     "registration_token.issued": "Registration token issued",
     "registration_token.rotated": "Registration token rotated",
     "sandbox.filled": "Sandbox filled",
@@ -90,7 +91,7 @@ ACTORS: Final = {
     ActorKind.CUSTOMER: "Customer",
     ActorKind.RECIPIENT: "Data recipient",
 }
-_STAFF_SECRET: Final = re.compile(r"cns_(session|setup|page)_[0-9A-Za-z]+")
+_STAFF_SECRET: Final = re.compile(r"cns_(session|setup|page|registration)_[0-9A-Za-z]+")
 _LONGEST: Final = 2_000
 
 

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from consentry.domain.staff import Role
+from consentry.web.embed.cards import visible
 from consentry.web.html.assets import Assets
 from consentry.web.html.pages import content_policy, html_answer, templates_of
 from consentry.web.portal import lists, segments, words
@@ -35,6 +36,7 @@ def environment() -> Environment:
     """Give the templates of both portals; made once a process."""
     made = templates_of("consentry.web.portal")
     made.filters.update(words.FILTERS)
+    made.filters["visible"] = visible
     sheets = sorted(name for name in ASSETS.files if name.endswith(".css") and name not in _SHEETS_FIRST)
     made.globals.update(
         asset=ASSETS.address,
