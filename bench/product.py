@@ -156,7 +156,7 @@ def _credentials_in(data: Path) -> Path:
     return data / "bench-credentials.json"
 
 
-def start_server(cluster: Cluster, *, workers: int, companion: bool) -> Server:
+def start_server(cluster: Cluster, *, workers: int, companion: bool, surfaces: str = "api,embed") -> Server:
     """Start `consentry serve` on the servers' core; its companion seals and dispatches."""
     port = free_port()
     command: list[str | Path] = [sys.executable, "-m", "consentry", "serve"]
@@ -167,7 +167,7 @@ def start_server(cluster: Cluster, *, workers: int, companion: bool) -> Server:
         command,
         port=port,
         log=WORK / f"consentry-{cluster.data.name}-{workers}.log",
-        environment=_environment(cluster),
+        environment={**_environment(cluster), "CONSENTRY_SURFACES": surfaces},
         folder=ROOT,
         path="/ready",
     )

@@ -13,22 +13,21 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
-from consentry.domain.staff import House, Role
 from consentry.store.embedded import EmbeddedPostgres
 from consentry.usecases.institution.change_origins import add_origin
 from consentry.usecases.services import Services
-from consentry.web.portal.cookies import SESSION
 from consentry.wiring import open_services
 from tests.browser.chromium import find_chromium
 from tests.browser.gallery import write_index
 from tests.browser.households import Household
+from tests.browser.office import Office
 from tests.browser.parent import Parent, serve_parent
 from tests.browser.portals import OpenAs
 from tests.browser.stage import Stage
 from tests.browser.watch import Watch
 from tests.builders import Tenant
 from tests.conftest import OPERATOR, Database, make_database, make_tenant
-from tests.portal.visiting import begin, make_member
+from tests.openid_provider import running_provider
 from tests.serving import Service, start_service
 
 WITHIN = 30_000  # milliseconds; the machine may be busy
@@ -127,9 +126,16 @@ async def database(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture(scope="session")
-def service(database: Database) -> Iterator[Service]:
-    surfaces = {"CONSENTRY_SURFACES": "api,embed,portal"}
-    running = start_service({**database.environment, "CONSENTRY_WORKERS": "1", **surfaces})
+def issuer() -> Iterator[str]:
+    """An identity provider for staff, by its issuer."""
+    with running_provider() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def service(database: Database, issuer: str) -> Iterator[Service]:
+    settings = {"CONSENTRY_WORKERS": "1", "CONSENTRY_SURFACES": "api,embed,portal"}
+    running = start_service({**database.environment, **settings, "CONSENTRY_ALLOWED_ORIGINS": issuer})
     yield running
     running.stop()
 
@@ -149,6 +155,11 @@ async def bku(services: Services, parent: Parent) -> Tenant:
 
 
 @pytest.fixture
+def office(services: Services, service: Service) -> Office:
+    return Office(services, service.base_url)
+
+
+@pytest.fixture
 def household(services: Services, bku: Tenant) -> Household:
     return Household(services.session, bku)
 
@@ -159,28 +170,12 @@ def stage(service: Service, parent: Parent, bku: Tenant) -> Stage:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def admin(contexts: Contexts, service: Service, services: Services) -> OpenAs:
+async def admin(contexts: Contexts, office: Office) -> OpenAs:
     """Open a page in a browser in which an admin of an institution is signed in."""
 
     async def open_as(institution_id: int) -> Page:
-        member_id = await make_member(services, institution_id, Role.ADMIN, email="ada@bank.example")
-        secret = await begin(services, institution_id, member_id)
-        context = await contexts.new(
-            viewport={"width": 1200, "height": 900}, permissions=["clipboard-read", "clipboard-write"]
-        )
-        # Browsers keep such cookies for 127.0.0.1 without TLS; only here one has to say https.
-        await context.add_cookies(
-            [
-                {
-                    "name": SESSION[House.INSTITUTION],
-                    "value": secret,
-                    "url": service.base_url.replace("http:", "https:"),
-                    "secure": True,
-                    "httpOnly": True,
-                    "sameSite": "Lax",
-                }
-            ]
-        )
-        return await context.new_page()
+        permissions = ["clipboard-read", "clipboard-write"]
+        context = await contexts.new(viewport={"width": 1200, "height": 900}, permissions=permissions)
+        return await office.enter(context, Tenant(institution_id, "", "", ""))
 
     return open_as
