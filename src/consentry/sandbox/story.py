@@ -55,8 +55,8 @@ async def _help(services: Services, institution_id: int, member_id: UUID, bank: 
     """Look customers up who called: one does not recognise an app, one has lost a telephone."""
     actor = _actor(member_id)
     familiar = {customer.customer_id for customer in bank.customers[:_FAMILIAR]}
-    live = (consent for consent in bank.consents if _is_live(consent) and consent.customer_id not in familiar)
-    stopped, lost = next(live), next(live)
+    live = {consent.customer_id: consent for consent in bank.consents if _is_live(consent)}
+    stopped, lost, *_ = (consent for customer_id, consent in live.items() if customer_id not in familiar)
     await begin_look(
         services,
         institution_id,

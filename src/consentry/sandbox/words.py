@@ -4,6 +4,7 @@ All of them are invented; that a name sounds like somebody's is chance. How they
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from consentry.store.sandbox import MadeUpIntermediary
@@ -63,9 +64,9 @@ NICKNAMES: Final = (
 )
 
 INTERMEDIARIES: Final = (
-    MadeUpIntermediary("ferrowlink", "Ferrowlink Exchange", "Dana Okafor", limit=(600, "minute")),
-    MadeUpIntermediary("tarnbrook", "Tarnbrook Data Relay", "Jorun Falk", limit=(20_000, "day")),
-    MadeUpIntermediary("ostrelway", "Ostrelway Connect", "Sabine Merle"),
+    MadeUpIntermediary("ferrowlink", "Ferrowlink Exchange", "Dana Okafor", timedelta(days=1510), limit=(600, "minute")),
+    MadeUpIntermediary("tarnbrook", "Tarnbrook Data Relay", "Jorun Falk", timedelta(days=1466), limit=(20_000, "day")),
+    MadeUpIntermediary("ostrelway", "Ostrelway Connect", "Sabine Merle", timedelta(days=1420)),
 )
 
 

@@ -43,11 +43,12 @@ class MadeUpApplication:
 
 @dataclass(frozen=True, slots=True)
 class MadeUpIntermediary:
-    """An intermediary, whom to ask there, and how many requests it may make in which period, if that is limited."""
+    """An intermediary: whom to ask there, how long it is known, how many requests it may make in which period."""
 
     intermediary_id: str
     name: str
     contact: str
+    registered: timedelta
     limit: tuple[int, str] | None = None
 
 
@@ -177,16 +178,18 @@ async def _fill_parties(connection: Connection, institution_id: int, bank: MadeU
     parties = bank.intermediaries
     await connection.execute(
         """insert into consentry.intermediaries (
-               institution_id, intermediary_id, name, contacts, request_limit, request_period)
-           select $1, intermediary_id, name, contacts::jsonb, request_limit, request_period
-           from unnest($2::text[], $3::text[], $4::text[], $5::integer[], $6::text[])
-               as i (intermediary_id, name, contacts, request_limit, request_period)""",
+               institution_id, intermediary_id, name, contacts, request_limit, request_period, created_at)
+           select $1, intermediary_id, name, contacts::jsonb, request_limit, request_period,
+                  consentry.now() - registered
+           from unnest($2::text[], $3::text[], $4::text[], $5::integer[], $6::text[], $7::interval[])
+               as i (intermediary_id, name, contacts, request_limit, request_period, registered)""",
         institution_id,
         [party.intermediary_id for party in parties],
         [party.name for party in parties],
         [_contacts(party) for party in parties],
         [None if party.limit is None else party.limit[0] for party in parties],
         [None if party.limit is None else party.limit[1] for party in parties],
+        [party.registered for party in parties],
     )
     await connection.execute(
         """insert into consentry.applications (
