@@ -175,6 +175,19 @@ def test_everybody_of_the_portals_stands_in_the_demo_file_and_on_the_terminal(ru
     assert said.index("in three steps") < said.index("Ready")
 
 
+def test_the_guide_shows_what_the_terminal_shows(running: Demo) -> None:
+    """But for ports, seconds, and how many consents a year has that ends today."""
+    changing = re.compile(r"(?<=:)\d+|[\d,]+(?= consents)|[\d.]+(?= s\.)")
+    ((_, shown),) = [
+        block
+        for block in BLOCK.findall(_section(ROOT / "docs" / "guides" / "start.md", "## A bank to try it with"))
+        if block[0] == "text"
+    ]
+    begins = running.said.index("A made-up bank, on this machine alone")
+    said = "\n".join(line.rstrip() for line in running.said[begins:])
+    assert changing.sub("N", said) == changing.sub("N", shown.strip())
+
+
 def test_the_secret_is_in_no_output_and_no_log(running: Demo) -> None:
     secret = running.told()["client_secret"]
     assert secret not in "\n".join(running.said)
