@@ -67,6 +67,12 @@ class Period:
         return self.last == self.today
 
     @property
+    def counted(self) -> Span:
+        """Give the days whose sums are the period's: up to today means the whole month, as nothing is counted ahead."""
+        end = next_month(self.last) - _DAY if self.reaches_today else self.last
+        return Span(self.first, end)
+
+    @property
     def step(self) -> str:
         """Tell by what the period is cut: `day`, `week` or `month`."""
         length = self.last - self.first

@@ -75,6 +75,8 @@ async def sums(connection: Connection, institution_ids: Sequence[int], period: P
 
     Without `by_day` those of a period that is cut by months are of months where these are whole.
     """
+    # Starting helpers takes longer than reading some thousand sums.
+    await connection.execute("set local max_parallel_workers_per_gather = 0")
     now = await connection.fetchrow(
         """select coalesce(sum(live_consents), 0)::bigint, coalesce(sum(customers), 0)::bigint,
                   min(counted_until), nullif(min(seen_until), 'epoch')
@@ -109,8 +111,11 @@ async def _by_day(
 async def _by_month(
     connection: Connection, institution_ids: Sequence[int], period: Period
 ) -> list[tuple[Count, date, int]]:
-    """Read days of the months at both ends, of which only a part may be asked for, and whole months besides."""
-    last_month = month_of(period.last)
+    """Read days of the months at both ends where only a part of them is asked for, and whole months besides.
+
+    Of a period that reaches today the last month is whole: nothing is counted ahead of it.
+    """
+    last_month = None if period.reaches_today else month_of(period.last)
     begins = period.first if period.first.day == 1 else next_month(period.first)
     rows = await connection.fetch(
         """select kind, day, sum(count)::bigint from (
@@ -122,7 +127,7 @@ async def _by_month(
                union all
                select kind, month, count from consentry.monthly_counts
                where institution_id = any ($1) and application_id = $2 and kind = any ($3)
-                 and month >= $5 and month <> $6
+                 and month >= $5 and month is distinct from $6
            ) as either group by kind, day having sum(count) <> 0""",
         list(institution_ids),
         WHOLE,
@@ -130,7 +135,7 @@ async def _by_month(
         period.first,
         begins,
         last_month,
-        next_month(last_month),
+        None if last_month is None else next_month(last_month),
     )
     return [(Count(row[0]), row[1], row[2]) for row in rows]
 

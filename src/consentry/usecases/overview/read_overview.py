@@ -59,7 +59,7 @@ async def read_overview(
     Raises:
         TemporarilyUnavailable: the store can't be reached.
     """
-    within = Span(period.first, period.last)
+    within = period.counted
     async with services.session.begin(*institution_ids, snapshot=True) as connection:
         sums = await overview.sums(connection, institution_ids, period, by_day=by_day)
         apps: list[AppSums] = []
