@@ -19,7 +19,7 @@ from consentry.store.audit_log import SUBJECT_KINDS, LogFilter
 from consentry.usecases.audit.read_log import read_log
 from consentry.usecases.credentials.rotate import rotate_credentials
 from consentry.usecases.services import Services
-from consentry.web.portal import log_words
+from consentry.web.portal.records import log_words
 from tests.builders import Tenant
 from tests.conftest import OPERATOR
 from tests.portal.conftest import SignIn

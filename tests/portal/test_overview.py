@@ -17,8 +17,8 @@ from consentry.domain.staff import House, Role
 from consentry.store import houses
 from consentry.usecases.counting.count_consents import count_consents
 from consentry.usecases.services import Services
-from consentry.web.portal import charts
-from consentry.web.portal.charts import Chart, Series, Shape, draw, ticks, written
+from consentry.web.portal.overview import charts
+from consentry.web.portal.overview.charts import Chart, Series, Shape, draw, ticks, written
 from tests.builders import Tenant, add_application, add_consent, add_customer
 from tests.portal.conftest import SignIn
 from tests.portal.visiting import Visitor, text_of

@@ -25,9 +25,9 @@ from consentry.usecases.services import Services
 from consentry.usecases.staff.list_members import list_members
 from consentry.web.partner.institutions import PATH, SECTION, TRAIL
 from consentry.web.partner.shell import SignedIn, csv_answer, partner_route, render
-from consentry.web.portal.apps import APP_HEADINGS, after_of, app_row, following_of
 from consentry.web.portal.doors import PortalRoute
 from consentry.web.portal.lists import MOST_IN_CSV, PAGE, filters
+from consentry.web.portal.receivers.apps import APP_HEADINGS, after_of, app_row, following_of
 from consentry.web.portal.words import second
 
 _ONE: Final = f"{PATH}/{{institution}}"

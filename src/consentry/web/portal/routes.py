@@ -12,16 +12,18 @@ from consentry.domain.refusal import NotFound
 from consentry.domain.staff import ROLES, House
 from consentry.usecases.services import Services
 from consentry.web.partner.routes import partner_routes
-from consentry.web.portal import account, authentication, documentation, logs, signing_in, team, theme
+from consentry.web.portal import account, signing_in
 from consentry.web.portal.configuration import api_settings, credentials, customer_authentication, embedding
 from consentry.web.portal.customers import routes as customers
 from consentry.web.portal.doors import Gate, PortalRoute, RouteWithoutRole, route_of
 from consentry.web.portal.navigation import Navigation, Place
 from consentry.web.portal.outside import Outside
-from consentry.web.portal.overview import overview_routes
-from consentry.web.portal.receivers import receiver_routes
+from consentry.web.portal.overview.pages import overview_routes
+from consentry.web.portal.receivers.routes import receiver_routes
+from consentry.web.portal.records import documentation, logs
 from consentry.web.portal.refusing import refused_page
 from consentry.web.portal.rendering import ASSETS, environment
+from consentry.web.portal.settings import authentication, team, theme
 from consentry.web.portal.signed_in import PREFIX, SignedIn
 
 

@@ -1,7 +1,7 @@
 """What every page of the Data Provider Portal needs: its route, who is signed in, and how it is rendered.
 
 async def show(request: Request, staff: SignedIn) -> Response:
-    return render(staff, "team.html", title="Team members", section="settings.team", members=...)
+    return render(staff, "settings/team.html", title="Team members", section="settings.team", members=...)
 
 portal_route("/admin/settings/team", show, role=Role.ADMIN, name="portal.team")
 """

@@ -18,9 +18,10 @@ from consentry.domain.staff import House, Member, Role
 from consentry.store.audit_log import LogFilter
 from consentry.usecases.audit.read_log import LOOKED_THROUGH, LogPage, read_log
 from consentry.usecases.services import Services
-from consentry.web.portal import lists, log_words
+from consentry.web.portal import lists
 from consentry.web.portal.doors import PortalRoute, route_of
 from consentry.web.portal.lists import MOST_IN_CSV, PAGE, csv_answer
+from consentry.web.portal.records import log_words
 from consentry.web.portal.rendering import render
 from consentry.web.portal.signed_in import PREFIX, SignedIn
 
@@ -68,7 +69,7 @@ class LogPages:
         )
         return render(
             staff,
-            "logs.html",
+            "records/logs.html",
             title="Logs",
             section="logs",
             status=422 if problems else 200,

@@ -19,7 +19,7 @@ from consentry.usecases.services import Services
 from consentry.web.errors import page_status
 from consentry.web.html.forms import read_form
 from consentry.web.portal.doors import PortalRoute
-from consentry.web.portal.intermediaries import changed_page, name_of
+from consentry.web.portal.receivers.intermediaries import changed_page, name_of
 from consentry.web.portal.segments import id_of, segment
 from consentry.web.portal.shell import SignedIn, portal_route, render
 
@@ -85,7 +85,7 @@ class IntermediaryDecisionPages:
             return await self._changed(staff, intermediary_id)
         return render(
             staff,
-            "intermediary_token_shown.html",
+            "receivers/intermediary_token_shown.html",
             title="The new token",
             section="intermediaries",
             trail=_trail(staff, shown),
@@ -129,7 +129,7 @@ def _question(
     one = shown.intermediary
     return render(
         staff,
-        "intermediary_decision.html",
+        "receivers/intermediary_decision.html",
         title=f"{decision.capitalize()} {name_of(one)}?",
         section="intermediaries",
         status=422 if problem else 200,
@@ -148,7 +148,7 @@ def _question(
 def _token_form(staff: SignedIn, shown: ShownIntermediary, *, problem: str = "") -> Response:
     return render(
         staff,
-        "intermediary_token.html",
+        "receivers/intermediary_token.html",
         title="Rotate the token" if shown.live_tokens else "Issue a token",
         section="intermediaries",
         status=422 if problem else 200,

@@ -80,7 +80,7 @@ class DocumentationPages:
         added = request.query_params.get("notice") == "added"
         return render(
             staff,
-            "documentation.html",
+            "records/documentation.html",
             title="API documentation",
             section="documentation",
             status=status,

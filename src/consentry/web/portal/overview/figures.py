@@ -8,7 +8,7 @@ from consentry.domain.counting import Count
 from consentry.domain.overview import Row, Span
 from consentry.usecases.overview.read_overview import Overview
 from consentry.web.portal import words
-from consentry.web.portal.charts import Chart, Series, Shape
+from consentry.web.portal.overview.charts import Chart, Series, Shape
 
 Cell = str | int | float | None
 

@@ -2,8 +2,14 @@
 
 from consentry.connectors.outbound import Outbound
 from consentry.usecases.services import Services
-from consentry.web.portal import app_decisions, apps, intermediaries, intermediary_decisions, intermediary_forms
 from consentry.web.portal.doors import PortalRoute
+from consentry.web.portal.receivers import (
+    app_decisions,
+    apps,
+    intermediaries,
+    intermediary_decisions,
+    intermediary_forms,
+)
 
 
 def receiver_routes(services: Services, outbound: Outbound) -> list[PortalRoute]:

@@ -19,9 +19,10 @@ from consentry.domain.staff import ROLES, House
 from consentry.usecases.institution.of_partner import institutions_of_partner
 from consentry.usecases.overview.read_overview import Overview, read_overview
 from consentry.usecases.services import Services
-from consentry.web.portal import charts, lists
+from consentry.web.portal import lists
 from consentry.web.portal.doors import PortalRoute, route_of
-from consentry.web.portal.figures import Panel, panels
+from consentry.web.portal.overview import charts
+from consentry.web.portal.overview.figures import Panel, panels
 from consentry.web.portal.rendering import render
 from consentry.web.portal.signed_in import PREFIX, SignedIn
 
@@ -77,7 +78,7 @@ class OverviewPages:
         asked = lists.filters(request, "from", "to")
         return render(
             staff,
-            "overview.html",
+            "overview/overview.html",
             title="Overview",
             section="overview",
             status=422 if problems else 200,

@@ -17,9 +17,9 @@ from consentry.usecases.intermediary.list_intermediaries import list_intermediar
 from consentry.usecases.intermediary.show_intermediary import ShownAct, ShownIntermediary, show_intermediary
 from consentry.usecases.services import Services
 from consentry.web.embed.cards import visible
-from consentry.web.portal import apps
 from consentry.web.portal.doors import PortalRoute
 from consentry.web.portal.lists import MOST_IN_CSV, PAGE, filters
+from consentry.web.portal.receivers import apps
 from consentry.web.portal.segments import id_of
 from consentry.web.portal.shell import SignedIn, csv_answer, portal_route, render
 from consentry.web.portal.words import second
@@ -72,7 +72,7 @@ class IntermediaryPages:
         )
         return render(
             staff,
-            "intermediaries.html",
+            "receivers/intermediaries.html",
             title="Intermediaries",
             section="intermediaries",
             told=_TOLD.get(request.query_params.get("notice", ""), ""),
@@ -157,7 +157,7 @@ def intermediary_page(
     """Give the page of one intermediary; `problem` is why something was refused."""
     return render(
         staff,
-        "intermediary.html",
+        "receivers/intermediary.html",
         title=name_of(shown.intermediary),
         section="intermediaries",
         status=status,

@@ -14,8 +14,8 @@ from consentry.usecases.application.show_app import ShownApp, show_app
 from consentry.usecases.services import Services
 from consentry.web.errors import page_status
 from consentry.web.html.forms import read_form
-from consentry.web.portal.apps import DECISION_WORDS, app_page, shown_name
 from consentry.web.portal.doors import PortalRoute
+from consentry.web.portal.receivers.apps import DECISION_WORDS, app_page, shown_name
 from consentry.web.portal.segments import id_of, segment
 from consentry.web.portal.shell import SignedIn, portal_route, render
 
@@ -80,7 +80,7 @@ def _question(staff: SignedIn, shown: ShownApp, decision: AppDecision, typed: _T
     place = f"{staff.prefix}/apps/{segment(app.application_id)}"
     return render(
         staff,
-        "app_decision.html",
+        "receivers/app_decision.html",
         title=f"{DECISION_WORDS[decision]} {shown_name(app)}?",
         section="apps",
         status=422 if typed.problem else 200,

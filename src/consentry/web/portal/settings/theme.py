@@ -120,14 +120,14 @@ class ThemePages:
         """Give the preview alone, of what is being chosen; the page puts it in the place of the one before."""
         asked = {name: request.query_params.get(name, "") for name in PLAIN.as_stored()}
         theme = parse_theme(_chosen(Form(tuple(asked.items()))))
-        content = environment().get_template("theme_look.html").render(look=_look(theme))
+        content = environment().get_template("settings/theme_look.html").render(look=_look(theme))
         return html_answer(content, headers=HEADERS)
 
     async def ask_to_reset(self, _: Request, staff: SignedIn) -> Response:
         """Ask whether the default theme shall come back."""
         return render(
             staff,
-            "theme_reset.html",
+            "settings/theme_reset.html",
             title="Reset the theme",
             section="settings.theme",
             trail=((PATH, "Theme"),),
@@ -176,7 +176,7 @@ def _page(
 ) -> Response:
     return render(
         staff,
-        "theme.html",
+        "settings/theme.html",
         title="Theme",
         section="settings.theme",
         status=409 if refused else 422 if problems else 200,

@@ -74,7 +74,7 @@ class AppPages:
         choices = await list_app_filters(self._services, staff.institution_id)
         return render(
             staff,
-            "apps.html",
+            "receivers/apps.html",
             title="Apps",
             section="apps",
             asked=asked,
@@ -169,7 +169,7 @@ def app_page(staff: SignedIn, shown: ShownApp, *, told: str = "", problem: str =
     app = shown.details.app
     return render(
         staff,
-        "app.html",
+        "receivers/app.html",
         title=shown_name(app),
         section="apps",
         status=status,

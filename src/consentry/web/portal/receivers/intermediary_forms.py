@@ -25,7 +25,7 @@ from consentry.usecases.services import Services
 from consentry.web.errors import page_status
 from consentry.web.html.forms import Form, read_form
 from consentry.web.portal.doors import PortalRoute
-from consentry.web.portal.intermediaries import APPROVAL_WORDS, name_of
+from consentry.web.portal.receivers.intermediaries import APPROVAL_WORDS, name_of
 from consentry.web.portal.segments import id_of, segment
 from consentry.web.portal.shell import SignedIn, portal_route, render
 
@@ -161,7 +161,7 @@ def _render(
     contacts = (*filled.typed.contacts, *(Contact("") for _ in range(_FREE_CONTACTS)))[:MOST_CONTACTS]
     return render(
         staff,
-        "intermediary_form.html",
+        "receivers/intermediary_form.html",
         title=title,
         section="intermediaries",
         status=status,

@@ -85,7 +85,7 @@ class AuthenticationPages:
         services = self._outside.services
         return render(
             staff,
-            "authentication.html",
+            "settings/authentication.html",
             title="Admin authentication",
             section="settings.authentication",
             status=status,

@@ -64,7 +64,7 @@ class TeamPages:
         )
         return render(
             staff,
-            "team.html",
+            "settings/team.html",
             title=_TITLE,
             section=_SECTION,
             team=team,
@@ -187,7 +187,7 @@ class TeamPages:
     ) -> Response:
         return render(
             staff,
-            "team_invite.html",
+            "settings/team_invite.html",
             title="Invite a member",
             section=_SECTION,
             trail=((_path(staff.house), _TITLE),),
@@ -206,7 +206,7 @@ class TeamPages:
         seen = await see_member(self._services, staff.institution_id, _member_id(request))
         return render(
             staff,
-            "team_member.html",
+            "settings/team_member.html",
             title=seen.member.name or seen.member.email,
             section=_SECTION,
             trail=((_path(staff.house), _TITLE),),
@@ -229,7 +229,7 @@ class TeamPages:
         path = _path(staff.house)
         return render(
             staff,
-            "team_remove.html",
+            "settings/team_remove.html",
             title=f"Remove {shown}",
             section=_SECTION,
             trail=((path, _TITLE), (f"{path}/{seen.member.member_id}", shown)),

@@ -1,0 +1,1 @@
+"""What has been counted, in both portals: figures and charts, with the numbers beside them."""

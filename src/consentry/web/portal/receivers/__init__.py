@@ -1,0 +1,1 @@
+"""Who receives customers' data: apps and the intermediaries they come through, and decisions about them."""

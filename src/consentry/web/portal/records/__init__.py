@@ -1,0 +1,1 @@
+"""What is only read: the log, and the documentation of the API."""
