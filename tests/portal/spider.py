@@ -30,8 +30,8 @@ class Crawled:
     forms: set[FoundForm] = field(default_factory=set)
 
 
-def crawl(visitor: Visitor, *beginnings: str) -> Crawled:
-    """Follow all links from these addresses, each once, within the visitor's portal."""
+def crawl(visitor: Visitor, *beginnings: str, until: tuple[str, ...] = ()) -> Crawled:
+    """Follow all links from these addresses, each once, within the visitor's portal, or until a page shows a text."""
     crawled = Crawled()
     waiting = deque(beginnings)
     seen = set(beginnings)
@@ -39,6 +39,8 @@ def crawl(visitor: Visitor, *beginnings: str) -> Crawled:
         address = waiting.popleft()
         answer = visitor.get(address)
         crawled.pages[address] = answer
+        if any(text in answer.text for text in until):
+            return crawled
         found = _Found(address)
         if "location" in answer.headers:
             found.addresses.append(urljoin(address, answer.headers["location"]))
