@@ -15,11 +15,9 @@ import asyncpg
 
 from consentry.domain.actor import Actor
 from consentry.domain.application import ApplicationStatus, IntermediaryStatus
+from consentry.store.lists import COUNTED_UP_TO, After, begins_with
 from consentry.store.session import Connection
 
-COUNTED_UP_TO: Final = 1_001
-"""A list says how long it is up to one less than this."""
-_LAST_CHARACTER: Final = "\U0010ffff"
 _COLUMNS: Final = """
 a.application_id, a.name, a.status, a.category, a.intermediary_id,
 m.name as intermediary, m.status as intermediary_status,
@@ -59,14 +57,6 @@ class AppSearch:
     status: ApplicationStatus | None = None
     intermediary_id: str | None = None
     category: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class After:
-    """The last app of a page, after which the next one begins: its value in the order, and its id."""
-
-    value: str | datetime | int
-    application_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +126,7 @@ async def search(
     key, tie, kind, compared, direction = _ORDERS[order]
     if after is not None:
         conditions.append(f"({key}, {tie}) {compared} (${len(values) + 1}::{kind}, ${len(values) + 2}::text)")
-        values += [after.value, after.application_id]
+        values += [after.value, after.entry_id]
     # The order by customers walks the index of the counts, which has a row for every app.
     source = _FROM.replace("left join consentry.application_counts", "join consentry.application_counts")
     rows = await connection.fetch(
@@ -300,10 +290,8 @@ def _conditions(institution_id: int, wanted: AppSearch) -> tuple[list[str], list
     conditions = ["a.institution_id = $1"]
     bound: list[object] = [institution_id]
     if wanted.name:
-        # In the order of bytes everything that begins so stands together.
         bound.append(wanted.name)
-        place = f"lower(${len(bound)}::text)"
-        conditions.append(f"a.sort_name >= {place} and a.sort_name < {place} || '{_LAST_CHARACTER}'")
+        conditions.append(begins_with("a.sort_name", len(bound)))
     for column, value in (
         ("a.status", None if wanted.status is None else wanted.status.value),
         ("a.intermediary_id", wanted.intermediary_id),

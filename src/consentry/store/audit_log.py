@@ -12,6 +12,7 @@ from uuid import UUID
 import asyncpg
 
 from consentry.domain.audit import AuditEntry
+from consentry.store.lists import COUNTED_UP_TO
 from consentry.store.session import Connection
 
 SUBJECT_KINDS: Final = (
@@ -121,7 +122,7 @@ async def entries(
 async def count(connection: Connection, institution_id: int, wanted: LogFilter, stretch: Stretch) -> int:
     """Count the wanted entries of a stretch, up to 1,001."""
     found: int = await connection.fetchval(
-        f"select count(*) from (select from {_walk(wanted)} and {_MATCH} limit 1001) as matching",
+        f"select count(*) from (select from {_walk(wanted)} and {_MATCH} limit {COUNTED_UP_TO}) as matching",
         *_bound(institution_id, wanted, stretch),
     )
     return found

@@ -6,13 +6,11 @@ are read by consents.py.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from consentry.domain.customer import CustomerSearch
 from consentry.store.consents import LockedConsent, lock_by_id
+from consentry.store.lists import COUNTED_UP_TO
 from consentry.store.session import Connection
-
-_COUNTED: Final = 1_001
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,9 @@ async def search(
 async def count(connection: Connection, institution_id: int, wanted: CustomerSearch, *, apps: Sequence[str]) -> int:
     """Count the customers whom all that is wanted fits, up to 1,001."""
     query = _Query(institution_id, wanted, apps, after="")
-    found: int = await connection.fetchval(f"select count(*) from ({query.page(_COUNTED)}) as counted", *query.values)
+    found: int = await connection.fetchval(
+        f"select count(*) from ({query.page(COUNTED_UP_TO)}) as counted", *query.values
+    )
     return found
 
 
@@ -73,7 +73,7 @@ async def with_live_consents(
                       select from consentry.consents c
                       where c.institution_id = $1 and c.customer_id = named.customer_id and c.revoked_at is null
                         and (c.expires_at is null or c.expires_at > consentry.now())
-                      limit {_COUNTED}) as live)
+                      limit {COUNTED_UP_TO}) as live)
            from unnest($2::text[]) with ordinality as named (customer_id, number) order by named.number""",
         institution_id,
         list(customer_ids),

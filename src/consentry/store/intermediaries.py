@@ -11,10 +11,9 @@ import msgspec
 
 from consentry.domain.application import IntermediaryStatus
 from consentry.domain.intermediary import Approval, Contact, Intermediary, IntermediarySettings, Period, RequestLimit
+from consentry.store.lists import COUNTED_UP_TO, After, begins_with
 from consentry.store.session import Connection
 
-COUNTED_UP_TO: Final = 1_001
-_LAST_CHARACTER: Final = "\U0010ffff"
 _COLUMNS: Final = """
 intermediary_id, name, logo_url, contacts::text, status, status_reason, status_changed_at,
 request_limit, request_period, allowed_addresses::text, approval, created_at, version
@@ -52,14 +51,6 @@ class IntermediarySearch:
     name: str | None = None
     status: IntermediaryStatus | None = None
     approval: Approval | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class After:
-    """The last intermediary of a page: its value in the order, and its id."""
-
-    value: str | datetime
-    intermediary_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +109,7 @@ async def search(
     key, kind, compared, direction = _ORDERS[order]
     if after is not None:
         conditions.append(f"({key}, intermediary_id) {compared} (${len(values) + 1}::{kind}, ${len(values) + 2}::text)")
-        values += [after.value, after.intermediary_id]
+        values += [after.value, after.entry_id]
     rows = await connection.fetch(
         f"""select m.intermediary_id, m.name, m.status, m.approval, m.created_at, m.sort_name,
                    (select count(*) from (
@@ -269,8 +260,7 @@ def _conditions(institution_id: int, wanted: IntermediarySearch) -> tuple[list[s
     bound: list[object] = [institution_id]
     if wanted.name:
         bound.append(wanted.name)
-        place = f"lower(${len(bound)}::text)"
-        conditions.append(f"m.sort_name >= {place} and m.sort_name < {place} || '{_LAST_CHARACTER}'")
+        conditions.append(begins_with("m.sort_name", len(bound)))
     for column, value in (("m.status", wanted.status), ("m.approval", wanted.approval)):
         if value is not None:
             bound.append(value.value)

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Final
 
 from consentry.domain.institution import InstitutionStatus
+from consentry.store.lists import COUNTED_UP_TO
 from consentry.store.session import Connection
 
-_COUNTED_UP_TO: Final = 1_001
 _SORT: Final = 'lower(i.name) collate "C"'
 
 
@@ -79,7 +79,7 @@ async def count(connection: Connection, partner_id: int, wanted: InstitutionSear
     """Count the institutions that are asked for, up to 1,001."""
     found: int = await connection.fetchval(
         f"""select count(*) from (select from consentry.institutions i
-            where {_CONDITIONS} limit {_COUNTED_UP_TO}) as found""",
+            where {_CONDITIONS} limit {COUNTED_UP_TO}) as found""",
         *_values(partner_id, wanted),
     )
     return found

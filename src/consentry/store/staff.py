@@ -9,6 +9,7 @@ import asyncpg
 
 from consentry.domain.refusal import MemberExists
 from consentry.domain.staff import Member, MemberStatus, Role, name_as_kept
+from consentry.store.lists import COUNTED_UP_TO
 from consentry.store.session import Connection
 
 _COLUMNS: Final = (
@@ -84,7 +85,7 @@ async def page(
 async def count(connection: Connection, institution_id: int, wanted: MemberFilter) -> int:
     """Count the members who match, up to 1,001."""
     found: int = await connection.fetchval(
-        f"select count(*) from (select from consentry.staff_members where {_MATCH} limit 1001) as matching",
+        f"select count(*) from (select from consentry.staff_members where {_MATCH} limit {COUNTED_UP_TO}) as matching",
         institution_id,
         *_matched(wanted),
     )

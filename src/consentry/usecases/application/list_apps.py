@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Final
 
 from consentry.store import applications, intermediaries
-from consentry.store.applications import After, AppOrder, AppSearch, ListedApp
+from consentry.store.applications import AppOrder, AppSearch, ListedApp
+from consentry.store.lists import After
 from consentry.usecases.services import Services
 
 _MOST_CATEGORIES: Final = 100

@@ -1,16 +1,14 @@
 """Show one app, and the log of what was decided about its access."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from consentry.domain.actor import ActorKind
 from consentry.domain.refusal import NotFound
-from consentry.store import applications, staff
+from consentry.store import applications
 from consentry.store.applications import AppDetails, DecisionRecord
-from consentry.store.session import Connection
 from consentry.usecases.services import Services
+from consentry.usecases.staff.names import staff_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ async def show_app(
             raise NotFound
         found = await applications.decisions(connection, institution_id, application_id, before=before, most=most + 1)
         shown = found[:most]
-        names = await names_of_staff(connection, institution_id, ((each.actor_kind, each.actor_id) for each in shown))
+        names = await staff_names(connection, institution_id, ((each.actor_kind, each.actor_id) for each in shown))
         counted_until = await applications.counted_until(connection, institution_id)
     return ShownApp(
         details=details,
@@ -54,12 +52,3 @@ async def show_app(
         before=shown[-1].decision_id if len(found) > most else None,
         counted_until=counted_until,
     )
-
-
-async def names_of_staff(
-    connection: Connection, institution_id: int, actors: Iterable[tuple[str, str | None]]
-) -> Mapping[str, str]:
-    """Give what members of an institution's staff are called, by their ids as records have them."""
-    ids = sorted({actor_id for kind, actor_id in actors if kind == ActorKind.STAFF and actor_id})
-    members = await staff.named(connection, institution_id, [UUID(each) for each in ids]) if ids else {}
-    return {str(member_id): member.name or member.email for member_id, member in members.items()}

@@ -10,8 +10,8 @@ from consentry.domain.customer import Block
 from consentry.domain.refusal import NotFound
 from consentry.store import blocks, consents, customers, looks
 from consentry.store.looks import CustomerEntry
-from consentry.usecases.customer.names import staff_names
 from consentry.usecases.services import Services
+from consentry.usecases.staff.names import staff_names
 
 _MOST_ENTRIES: Final = 20
 

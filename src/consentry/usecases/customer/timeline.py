@@ -8,8 +8,8 @@ from consentry.domain.refusal import UnknownConsent
 from consentry.store import looks
 from consentry.store.looks import CustomerEntry
 from consentry.usecases.consent.history import ConsentHistory, staff_history
-from consentry.usecases.customer.names import staff_names
 from consentry.usecases.services import Services
+from consentry.usecases.staff.names import staff_names
 
 _MOST_ENTRIES: Final = 50
 

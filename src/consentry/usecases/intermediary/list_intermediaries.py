@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from consentry.store import intermediaries
-from consentry.store.intermediaries import After, IntermediaryOrder, IntermediarySearch, ListedIntermediary
+from consentry.store.intermediaries import IntermediaryOrder, IntermediarySearch, ListedIntermediary
+from consentry.store.lists import After
 from consentry.usecases.services import Services
 
 

@@ -12,8 +12,8 @@ from consentry.domain.refusal import NotFound
 from consentry.domain.registration_token import RegistrationToken
 from consentry.store import applications, clock, intermediaries, registration_tokens
 from consentry.store.intermediaries import Reach, RecordedAct
-from consentry.usecases.application.show_app import names_of_staff
 from consentry.usecases.services import Services
+from consentry.usecases.staff.names import staff_names
 
 _MOST_ACTS: Final = 20
 _members_of: Final = msgspec.json.Decoder(dict[str, object]).decode
@@ -65,7 +65,7 @@ async def show_intermediary(services: Services, institution_id: int, intermediar
         if found is None:
             raise NotFound
         acts = await intermediaries.acts(connection, institution_id, intermediary_id, most=_MOST_ACTS)
-        names = await names_of_staff(connection, institution_id, ((act.actor_kind, act.actor_id) for act in acts))
+        names = await staff_names(connection, institution_id, ((act.actor_kind, act.actor_id) for act in acts))
         return ShownIntermediary(
             intermediary=found,
             tokens=tuple(await registration_tokens.of_intermediary(connection, institution_id, intermediary_id)),

@@ -4,8 +4,8 @@ from uuid import UUID
 
 from consentry.domain.actor import Actor
 from consentry.domain.staff import House
-from consentry.store import audit, staff_sessions
 from consentry.usecases.services import Services
+from consentry.usecases.staff.sessions import end_sessions
 from consentry.usecases.staff.team import lock_team, member_among
 
 
@@ -21,13 +21,4 @@ async def end_sessions_of(
     """
     async with services.session.begin(institution_id) as connection:
         member_among(await lock_team(connection, institution_id, house=house, actor=actor), member_id)
-        ended = await staff_sessions.end_all_of(connection, institution_id, member_id)
-        await audit.record(
-            connection,
-            institution_id,
-            action="staff.signed_out_everywhere",
-            actor=actor,
-            subject=("member", str(member_id)),
-            after={"sessions_ended": ended},
-        )
-    return ended
+        return await end_sessions(connection, institution_id, member_id, actor=actor)

@@ -101,15 +101,22 @@ async def sign_out_everywhere(
 ) -> int:
     """End all sessions of a member, or all but the one named; give how many."""
     async with services.session.begin(institution_id) as connection:
-        ended = await staff_sessions.end_all_of(connection, institution_id, member_id, but=but)
-        await audit.record(
-            connection,
-            institution_id,
-            action="staff.signed_out_everywhere",
-            actor=actor,
-            subject=("member", str(member_id)),
-            after={"sessions_ended": ended},
-        )
+        return await end_sessions(connection, institution_id, member_id, actor=actor, but=but)
+
+
+async def end_sessions(
+    connection: Connection, institution_id: int, member_id: UUID, *, actor: Actor, but: UUID | None = None
+) -> int:
+    """End all sessions of a member, or all but the one named, in a transaction that is under way; give how many."""
+    ended = await staff_sessions.end_all_of(connection, institution_id, member_id, but=but)
+    await audit.record(
+        connection,
+        institution_id,
+        action="staff.signed_out_everywhere",
+        actor=actor,
+        subject=("member", str(member_id)),
+        after={"sessions_ended": ended},
+    )
     return ended
 
 

@@ -18,9 +18,10 @@ from consentry.usecases.partner.list_institutions import FoundInstitution, find_
 from consentry.usecases.services import Services
 from consentry.web.html.forms import read_form
 from consentry.web.partner.institutions import PATH, SECTION, STATUS_WORDS, TRAIL, answered
-from consentry.web.partner.shell import SignedIn, partner_route, render
-from consentry.web.portal.doors import PortalRoute
+from consentry.web.portal.doors import PortalRoute, partner_route
 from consentry.web.portal.origins import public_origin
+from consentry.web.portal.rendering import render
+from consentry.web.portal.signed_in import SignedIn
 
 _ONE: Final = f"{PATH}/{{institution}}"
 

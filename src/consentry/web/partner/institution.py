@@ -13,8 +13,8 @@ from consentry.domain.counting import day_of
 from consentry.domain.institution import Institution
 from consentry.domain.overview import named_period
 from consentry.domain.staff import ROLES, House, Role
-from consentry.store.applications import AppOrder, AppSearch
-from consentry.store.intermediaries import After, IntermediarySearch
+from consentry.store.applications import AppSearch
+from consentry.store.intermediaries import IntermediarySearch
 from consentry.store.staff import MemberFilter
 from consentry.usecases.application.list_apps import list_apps
 from consentry.usecases.configuration.api_settings import show_api_settings
@@ -24,10 +24,11 @@ from consentry.usecases.partner.list_institutions import FoundInstitution, find_
 from consentry.usecases.services import Services
 from consentry.usecases.staff.list_members import list_members
 from consentry.web.partner.institutions import PATH, SECTION, TRAIL
-from consentry.web.partner.shell import SignedIn, csv_answer, partner_route, render
-from consentry.web.portal.doors import PortalRoute
-from consentry.web.portal.lists import MOST_IN_CSV, PAGE, filters
-from consentry.web.portal.receivers.apps import APP_HEADINGS, after_of, app_row, following_of
+from consentry.web.portal.doors import PortalRoute, partner_route
+from consentry.web.portal.lists import MOST_IN_CSV, PAGE, after_of, csv_answer, filters, following_of, told_of
+from consentry.web.portal.receivers.apps import APP_HEADINGS, app_row
+from consentry.web.portal.rendering import render
+from consentry.web.portal.signed_in import SignedIn
 from consentry.web.portal.words import second
 
 _ONE: Final = f"{PATH}/{{institution}}"
@@ -58,7 +59,7 @@ class InstitutionPages:
             title=institution.name,
             section=SECTION,
             trail=TRAIL,
-            told=_TOLD.get(request.query_params.get("notice", ""), ""),
+            told=told_of(request, _TOLD),
             found=found,
             institution=institution,
             settings=shown.settings,
@@ -105,11 +106,10 @@ class InstitutionPages:
             self._services,
             institution.institution_id,
             AppSearch(),
-            after=after_of(request, AppOrder.NAME),
+            after=after_of(request, str),
             most=PAGE,
         )
-        following = None if found.after is None else following_of(found.after)
-        return self._listed(staff, institution, tab="apps", listed=found, following=following)
+        return self._listed(staff, institution, tab="apps", listed=found, following=following_of(found.after))
 
     async def apps_csv(self, request: Request, staff: SignedIn) -> Response:
         """Answer with the institution's apps, as a file."""
@@ -121,17 +121,14 @@ class InstitutionPages:
     async def intermediaries(self, request: Request, staff: SignedIn) -> Response:
         """List the institution's intermediaries."""
         institution = (await self._found(request, staff)).institution
-        asked = filters(request, "after", "after_id")
         found = await list_intermediaries(
             self._services,
             institution.institution_id,
             IntermediarySearch(),
-            after=After(asked["after"], asked["after_id"]) if asked["after_id"] else None,
+            after=after_of(request, str),
             most=PAGE,
         )
-        last = found.after
-        following = None if last is None else {"after": last.value, "after_id": last.intermediary_id}
-        return self._listed(staff, institution, tab="intermediaries", listed=found, following=following)
+        return self._listed(staff, institution, tab="intermediaries", listed=found, following=following_of(found.after))
 
     async def intermediaries_csv(self, request: Request, staff: SignedIn) -> Response:
         """Answer with the institution's intermediaries, as a file."""

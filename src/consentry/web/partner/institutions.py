@@ -15,10 +15,11 @@ from consentry.usecases.partner.add_institution import NewInstitution, SetUpInvi
 from consentry.usecases.partner.list_institutions import list_partner_institutions
 from consentry.usecases.services import Services
 from consentry.web.html.forms import read_form
-from consentry.web.partner.shell import SignedIn, csv_answer, partner_route, render
-from consentry.web.portal.doors import PortalRoute
-from consentry.web.portal.lists import MOST_IN_CSV, PAGE, filters
+from consentry.web.portal.doors import PortalRoute, partner_route
+from consentry.web.portal.lists import MOST_IN_CSV, PAGE, csv_answer, filters
 from consentry.web.portal.origins import asked_origin
+from consentry.web.portal.rendering import render
+from consentry.web.portal.signed_in import SignedIn
 from consentry.web.portal.words import second
 
 PATH: Final = "/partner/institutions"

@@ -12,8 +12,9 @@ from consentry.usecases.staff.sessions import sessions_of, sign_out, sign_out_ev
 from consentry.web.html.forms import read_form
 from consentry.web.portal import cookies
 from consentry.web.portal.doors import PortalRoute, route_of
+from consentry.web.portal.lists import told_of
 from consentry.web.portal.rendering import render
-from consentry.web.portal.signed_in import PREFIX, SignedIn
+from consentry.web.portal.signed_in import PORTAL, PREFIX, SignedIn
 
 _TOLD: Final = {"ended": "The session has ended.", "others": "All your other sessions have ended."}
 
@@ -32,7 +33,7 @@ class AccountPages:
             "account.html",
             title="Your account",
             section="account",
-            told=_TOLD.get(request.query_params.get("notice", ""), ""),
+            told=told_of(request, _TOLD),
             sessions=await sessions_of(self._services, staff.institution_id, staff.member_id),
             may=may[staff.role],
         )
@@ -68,7 +69,7 @@ class AccountPages:
 def routes(services: Services, house: House) -> list[PortalRoute]:
     """Give the routes of the page, for a portal."""
     pages = AccountPages(services)
-    prefix, name = PREFIX[house], PREFIX[house].removeprefix("/").replace("admin", "portal")
+    prefix, name = PREFIX[house], PORTAL[house]
     everybody = ROLES[house]
     return [
         route_of(house, f"{prefix}/account", pages.show, role=everybody, name=f"{name}.account"),

@@ -1,13 +1,17 @@
-"""Lists as files and addresses: CSV that no spreadsheet runs, and addresses that say what a list shows."""
+"""Lists as files and addresses: CSV that no spreadsheet runs, and addresses that say what a page shows."""
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
+
+from consentry.store.lists import After
 
 PAGE: Final = 50
 """How many entries a page of a list has, unless it says otherwise."""
@@ -49,6 +53,50 @@ def neutral(cell: object) -> str:
 def filters(request: Request, *names: str) -> dict[str, str]:
     """Give the filters of a list from its address: trimmed, at most 200 characters; absent ones are empty."""
     return {name: _plain(request.query_params.get(name, "")) for name in names}
+
+
+def told_of(request: Request, told: Mapping[str, str]) -> str:
+    """Give the sentence for what was just done, which the address names as `notice`; none if it names no such thing."""
+    return told.get(request.query_params.get("notice", ""), "")
+
+
+def after_of(request: Request, read: Callable[[str], str | int | datetime]) -> After | None:
+    """Give where a page of a list begins, by its address; one whose value `read` can't read is the first page."""
+    value, entry_id = request.query_params.get("after", ""), request.query_params.get("after_id", "")
+    if not entry_id or "\x00" in value + entry_id:
+        return None
+    try:
+        return After(read(value), entry_id)
+    except (ValueError, OverflowError):
+        return None
+
+
+def following_of(after: After | None) -> dict[str, object] | None:
+    """Give what in the address leads to the next page, None on the last."""
+    if after is None:
+        return None
+    value = after.value.isoformat() if isinstance(after.value, datetime) else after.value
+    return {"after": value, "after_id": after.entry_id}
+
+
+def moment_of(text: str) -> datetime:
+    """Read a time with its zone.
+
+    Raises:
+        ValueError, OverflowError: it is none.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment.astimezone(UTC)
+
+
+def id_in(text: str) -> UUID | None:
+    """Give the id that a text is, None where it is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def address(path: str, query: Iterable[tuple[str, str]], changes: Mapping[str, object] | None = None) -> str:

@@ -11,6 +11,8 @@ from consentry.web.portal.navigation import Links
 
 PREFIX: Final = {House.INSTITUTION: "/admin", House.PARTNER: "/partner"}
 """Below which path each portal is."""
+PORTAL: Final = {House.INSTITUTION: "portal", House.PARTNER: "partner"}
+"""With which word the names of each portal's routes begin."""
 
 
 @dataclass(frozen=True, slots=True)

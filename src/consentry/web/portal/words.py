@@ -4,6 +4,17 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+from consentry.domain.actor import ActorKind
+
+ACTORS: Final[Mapping[str, str]] = {
+    ActorKind.STAFF: "Staff",
+    ActorKind.PARTNER: "Channel partner",
+    ActorKind.OPERATOR: "Operator",
+    ActorKind.SYSTEM: "The service itself",
+    ActorKind.INSTITUTION: "The institution's server",
+    ActorKind.CUSTOMER: "Customer",
+    ActorKind.RECIPIENT: "Data recipient",
+}
 COUNTED: Final = 1_000
 """Up to so many entries a list says exactly how many there are."""
 
@@ -57,6 +68,11 @@ def counted(number: int) -> str:
 def word(value: str) -> str:
     """Write a code for people: `needs_review` is `Needs review`."""
     return value.replace("_", " ").capitalize()
+
+
+def actor_words(kind: str) -> str:
+    """Say what kind of party acted."""
+    return ACTORS.get(kind) or word(kind)
 
 
 def _several(number: int, unit: str) -> str:

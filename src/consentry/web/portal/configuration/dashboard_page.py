@@ -15,6 +15,7 @@ from consentry.usecases.institution.change_origins import list_origins
 from consentry.usecases.preview.list_test_customers import list_test_customers
 from consentry.web.portal.configuration import snippets
 from consentry.web.portal.configuration.addresses import Addresses
+from consentry.web.portal.lists import told_of
 from consentry.web.portal.rendering import render
 from consentry.web.portal.signed_in import SignedIn
 
@@ -70,7 +71,7 @@ async def show_dashboard_page(
         section=SECTION,
         status=status,
         path=PATH,
-        told="" if refused or origin_problem else _TOLD.get(request.query_params.get("notice", ""), ""),
+        told="" if refused or origin_problem else told_of(request, _TOLD),
         refused=refused,
         described=described,
         secrets=secrets,

@@ -18,6 +18,7 @@ from consentry.web.portal.customers.as_seen import ENGLISH, SeenConsent, seen_co
 from consentry.web.portal.customers.looked import Visit
 from consentry.web.portal.customers.one import MAY_CHANGE
 from consentry.web.portal.customers.words import timeline_of, who
+from consentry.web.portal.lists import told_of
 from consentry.web.receipts.files import OfInstitution, make_receipt
 
 _TOLD: Final = {
@@ -39,7 +40,7 @@ class ConsentPages:
         return visit.show(
             "customers/consent.html",
             title=_seen(found).card.consent.application_name or consent.application_id,
-            told=_TOLD.get(request.query_params.get("notice", ""), ""),
+            told=told_of(request, _TOLD),
             seen=_seen(found),
             consent=consent,
             purpose=facts.purpose,

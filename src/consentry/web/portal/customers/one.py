@@ -15,9 +15,9 @@ from consentry.usecases.services import Services
 from consentry.web.embed.cards import visible
 from consentry.web.portal.customers.as_seen import seen_listing
 from consentry.web.portal.customers.looked import Visit
-from consentry.web.portal.customers.paths import key_of
 from consentry.web.portal.customers.words import lines_of, who
-from consentry.web.portal.lists import MOST_IN_CSV, csv_answer
+from consentry.web.portal.lists import MOST_IN_CSV, csv_answer, told_of
+from consentry.web.portal.segments import segment
 from consentry.web.portal.words import second
 
 MAY_CHANGE: Final = (Role.ADMIN, Role.SUPPORT)
@@ -61,7 +61,7 @@ class OnePages:
         found = await get_customer(self._services, staff.institution_id, visit.customer_id)
         return visit.show(
             "customers/one.html",
-            told=_TOLD.get(request.query_params.get("notice", ""), ""),
+            told=told_of(request, _TOLD),
             seen=seen_listing(found.customer),
             accounts=[a._replace(nickname=visible(a.nickname)) for a in found.customer.accounts.accounts],
             block=found.block,
@@ -74,7 +74,7 @@ class OnePages:
         """Give a customer's consents as CSV, newest first."""
         found = await get_customer(self._services, visit.staff.institution_id, visit.customer_id)
         kept = newest_first(found.customer.consents)[:MOST_IN_CSV]
-        name = f"consents-{key_of(visit.customer_id)[:80]}.csv"
+        name = f"consents-{segment(visit.customer_id)[:80]}.csv"
         return csv_answer(name, _HEADINGS, (_row(consent, found.customer) for consent in kept))
 
 

@@ -24,7 +24,7 @@ from consentry.web.portal.doors import PortalRoute, route_of
 from consentry.web.portal.overview import charts
 from consentry.web.portal.overview.figures import Panel, panels
 from consentry.web.portal.rendering import render
-from consentry.web.portal.signed_in import PREFIX, SignedIn
+from consentry.web.portal.signed_in import PORTAL, PREFIX, SignedIn
 
 _OTHERWISE: Final = {House.INSTITUTION: "30d", House.PARTNER: "12m"}
 _PERIOD_WORDS: Final = {"7d": "7 days", "30d": "30 days", "90d": "90 days", "12m": "12 months"}
@@ -154,7 +154,7 @@ def overview_routes(services: Services) -> list[PortalRoute]:
 
 def _routes(services: Services, house: House) -> list[PortalRoute]:
     pages = OverviewPages(services, house)
-    path, name = f"{PREFIX[house]}/overview", "portal" if house is House.INSTITUTION else "partner"
+    path, name = f"{PREFIX[house]}/overview", PORTAL[house]
     everybody = ROLES[house]
     return [
         route_of(house, path, pages.show, role=everybody, name=f"{name}.overview"),

@@ -14,10 +14,11 @@ from consentry.usecases.application.show_app import ShownApp, show_app
 from consentry.usecases.services import Services
 from consentry.web.errors import page_status
 from consentry.web.html.forms import read_form
-from consentry.web.portal.doors import PortalRoute
+from consentry.web.portal.doors import PortalRoute, portal_route
 from consentry.web.portal.receivers.apps import DECISION_WORDS, app_page, shown_name
+from consentry.web.portal.rendering import render
 from consentry.web.portal.segments import id_of, segment
-from consentry.web.portal.shell import SignedIn, portal_route, render
+from consentry.web.portal.signed_in import SignedIn
 
 _STOPS: Final = frozenset({AppDecision.DISABLE, AppDecision.REFUSE})
 

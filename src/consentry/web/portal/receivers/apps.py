@@ -1,9 +1,8 @@
 """Apps: the list of those that receive data or want to, and each of them with the log of its access."""
 
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,16 +10,27 @@ from starlette.responses import Response
 from consentry.domain.application import AppDecision, ApplicationStatus, decisions_about
 from consentry.domain.importing import is_visible_id
 from consentry.domain.staff import ROLES, House, Role
-from consentry.store.applications import After, AppOrder, AppSearch, ListedApp
+from consentry.store.applications import AppOrder, AppSearch, ListedApp
 from consentry.usecases.application.list_apps import list_app_filters, list_apps
 from consentry.usecases.application.show_app import ShownApp, ShownDecision, show_app
 from consentry.usecases.services import Services
 from consentry.web.embed.cards import visible
-from consentry.web.portal.doors import PortalRoute
-from consentry.web.portal.lists import MOST_IN_CSV, PAGE, filters
+from consentry.web.portal.doors import PortalRoute, portal_route
+from consentry.web.portal.lists import (
+    MOST_IN_CSV,
+    PAGE,
+    after_of,
+    csv_answer,
+    filters,
+    following_of,
+    id_in,
+    moment_of,
+    told_of,
+)
+from consentry.web.portal.rendering import render
 from consentry.web.portal.segments import id_of
-from consentry.web.portal.shell import SignedIn, csv_answer, portal_route, render
-from consentry.web.portal.words import second
+from consentry.web.portal.signed_in import SignedIn
+from consentry.web.portal.words import actor_words, second
 
 STATUS_WORDS: Final = {
     ApplicationStatus.ACTIVE: "Active",
@@ -38,12 +48,6 @@ ORDER_WORDS: Final = {
     AppOrder.NEWEST: "Newest first",
     AppOrder.CUSTOMERS: "Most customers first",
 }
-PARTIES: Final = {
-    "staff": "A former member of the team",
-    "partner": "The channel partner's staff",
-    "operator": "Whoever runs consentry",
-    "system": "The system",
-}
 _TOLD: Final = {
     "disable": "The app is disabled: nothing is answered to it from now on. Its customers' consents stay.",
     "enable": "The app is enabled: it is answered again, with the consents that its customers have given.",
@@ -51,6 +55,11 @@ _TOLD: Final = {
     "refuse": "The app is refused: nothing is answered to it. You can enable it later.",
 }
 _LOG_PAGE: Final = 20
+_READ: Final[Mapping[AppOrder, Callable[[str], str | int | datetime]]] = {
+    AppOrder.NAME: str,
+    AppOrder.NEWEST: moment_of,
+    AppOrder.CUSTOMERS: lambda text: int(text[:18]),
+}
 
 
 class AppPages:
@@ -68,7 +77,7 @@ class AppPages:
             staff.institution_id,
             search_of(asked),
             order=order,
-            after=after_of(request, order),
+            after=after_of(request, _READ[order]),
             most=PAGE,
         )
         choices = await list_app_filters(self._services, staff.institution_id)
@@ -86,7 +95,7 @@ class AppPages:
             statuses=STATUS_WORDS,
             orders=ORDER_WORDS,
             most_in_csv=MOST_IN_CSV,
-            following=None if found.after is None else following_of(found.after),
+            following=following_of(found.after),
         )
 
     async def list_csv(self, request: Request, staff: SignedIn) -> Response:
@@ -104,10 +113,10 @@ class AppPages:
             self._services,
             staff.institution_id,
             id_of(request.path_params["app"]),
-            before=_uuid(request.query_params.get("after", "")),
+            before=id_in(request.query_params.get("after", "")),
             most=_LOG_PAGE,
         )
-        return app_page(staff, shown, told=_TOLD.get(request.query_params.get("notice", ""), ""))
+        return app_page(staff, shown, told=told_of(request, _TOLD))
 
     async def log_csv(self, request: Request, staff: SignedIn) -> Response:
         """Answer with the log of an app, as a file."""
@@ -195,7 +204,7 @@ def shown_name(app: ListedApp) -> str:
 
 def who(shown: ShownDecision) -> str:
     """Say who took a decision."""
-    return shown.who or PARTIES.get(shown.decision.actor_kind, shown.decision.actor_kind)
+    return shown.who or actor_words(shown.decision.actor_kind)
 
 
 def asked_of(request: Request) -> dict[str, str]:
@@ -220,41 +229,6 @@ def order_of(text: str) -> AppOrder:
     return next((order for order in AppOrder if order.value == text), AppOrder.NAME)
 
 
-def following_of(after: After) -> dict[str, object]:
-    """Give what in the address leads to the next page."""
-    value = after.value.isoformat() if isinstance(after.value, datetime) else after.value
-    return {"after": value, "after_id": after.application_id}
-
-
-def after_of(request: Request, order: AppOrder) -> After | None:
-    """Give where a page begins, by its address; one that can't be read is the first."""
-    value, application_id = request.query_params.get("after", ""), request.query_params.get("after_id", "")
-    if not application_id or "\x00" in value + application_id:
-        return None
-    try:
-        match order:
-            case AppOrder.NAME:
-                return After(value, application_id)
-            case AppOrder.NEWEST:
-                return After(moment_of(value), application_id)
-            case AppOrder.CUSTOMERS:
-                return After(int(value[:18]), application_id)
-    except (ValueError, OverflowError):
-        return None
-
-
-def moment_of(text: str) -> datetime:
-    """Read a time with its zone.
-
-    Raises:
-        ValueError, OverflowError: it is none.
-    """
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(text)
-    return moment.astimezone(UTC)
-
-
 def app_row(app: ListedApp, as_of: str) -> tuple[object, ...]:
     """Give an app as a row of a file."""
     return (
@@ -277,10 +251,3 @@ def _named(intermediaries: Iterable[tuple[str, str]], wanted: str) -> list[tuple
     """Give intermediaries to choose from, by their ids; the one that is asked for is always among them."""
     named = {intermediary_id: visible(name) or intermediary_id for intermediary_id, name in intermediaries}
     return list((named if not wanted else {wanted: wanted, **named}).items())
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -1,7 +1,6 @@
 """Intermediaries: the list, and each of them with what is set, its apps, its tokens and what was done about it."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Final
 
 from starlette.requests import Request
@@ -10,19 +9,28 @@ from starlette.responses import Response
 from consentry.domain.application import IntermediaryStatus
 from consentry.domain.intermediary import Approval, Intermediary
 from consentry.domain.staff import ROLES, House, Role
-from consentry.store.applications import AppOrder, AppSearch
-from consentry.store.intermediaries import After, IntermediaryOrder, IntermediarySearch
+from consentry.store.applications import AppSearch
+from consentry.store.intermediaries import IntermediaryOrder, IntermediarySearch
 from consentry.usecases.application.list_apps import ListedApps, list_apps
 from consentry.usecases.intermediary.list_intermediaries import list_intermediaries
 from consentry.usecases.intermediary.show_intermediary import ShownAct, ShownIntermediary, show_intermediary
 from consentry.usecases.services import Services
 from consentry.web.embed.cards import visible
-from consentry.web.portal.doors import PortalRoute
-from consentry.web.portal.lists import MOST_IN_CSV, PAGE, filters
-from consentry.web.portal.receivers import apps
+from consentry.web.portal.doors import PortalRoute, portal_route
+from consentry.web.portal.lists import (
+    MOST_IN_CSV,
+    PAGE,
+    after_of,
+    csv_answer,
+    filters,
+    following_of,
+    moment_of,
+    told_of,
+)
+from consentry.web.portal.rendering import render
 from consentry.web.portal.segments import id_of
-from consentry.web.portal.shell import SignedIn, csv_answer, portal_route, render
-from consentry.web.portal.words import second
+from consentry.web.portal.signed_in import SignedIn
+from consentry.web.portal.words import actor_words, second
 
 STATUS_WORDS: Final = {IntermediaryStatus.ACTIVE: "Active", IntermediaryStatus.DISABLED: "Disabled"}
 APPROVAL_WORDS: Final = {Approval.BY_HAND: "By hand", Approval.AUTOMATIC: "Automatically"}
@@ -67,7 +75,7 @@ class IntermediaryPages:
             staff.institution_id,
             _search_of(asked),
             order=order,
-            after=_after_of(request, order),
+            after=after_of(request, str if order is IntermediaryOrder.NAME else moment_of),
             most=PAGE,
         )
         return render(
@@ -75,7 +83,7 @@ class IntermediaryPages:
             "receivers/intermediaries.html",
             title="Intermediaries",
             section="intermediaries",
-            told=_TOLD.get(request.query_params.get("notice", ""), ""),
+            told=told_of(request, _TOLD),
             asked=asked,
             order=order,
             found=found,
@@ -84,7 +92,7 @@ class IntermediaryPages:
             approvals=APPROVAL_WORDS,
             orders=_ORDER_WORDS,
             may_change=staff.role is Role.ADMIN,
-            following=None if found.after is None else _following_of(found.after),
+            following=following_of(found.after),
         )
 
     async def list_csv(self, request: Request, staff: SignedIn) -> Response:
@@ -118,10 +126,10 @@ class IntermediaryPages:
             self._services,
             staff.institution_id,
             AppSearch(intermediary_id=intermediary_id),
-            after=apps.after_of(request, AppOrder.NAME),
+            after=after_of(request, str),
             most=PAGE,
         )
-        return intermediary_page(staff, shown, its_apps, told=_TOLD.get(request.query_params.get("notice", ""), ""))
+        return intermediary_page(staff, shown, its_apps, told=told_of(request, _TOLD))
 
 
 def routes(services: Services) -> list[PortalRoute]:
@@ -171,7 +179,7 @@ def intermediary_page(
         approvals=APPROVAL_WORDS,
         acts=[(act, _ACTS.get(act.action, act.action), _what(act), _who(act)) for act in shown.acts],
         may_change=staff.role is Role.ADMIN,
-        following=None if its_apps.after is None else apps.following_of(its_apps.after),
+        following=following_of(its_apps.after),
     )
 
 
@@ -187,7 +195,7 @@ def _what(act: ShownAct) -> str:
 
 
 def _who(act: ShownAct) -> str:
-    return act.who or apps.PARTIES.get(act.actor_kind, act.actor_kind)
+    return act.who or actor_words(act.actor_kind)
 
 
 def _search_of(asked: Mapping[str, str]) -> IntermediarySearch:
@@ -200,18 +208,3 @@ def _search_of(asked: Mapping[str, str]) -> IntermediarySearch:
 
 def _order_of(text: str) -> IntermediaryOrder:
     return next((order for order in IntermediaryOrder if order.value == text), IntermediaryOrder.NAME)
-
-
-def _following_of(after: After) -> dict[str, object]:
-    value = after.value.isoformat() if isinstance(after.value, datetime) else after.value
-    return {"after": value, "after_id": after.intermediary_id}
-
-
-def _after_of(request: Request, order: IntermediaryOrder) -> After | None:
-    value, intermediary_id = request.query_params.get("after", ""), request.query_params.get("after_id", "")
-    if not intermediary_id or "\x00" in value + intermediary_id:
-        return None
-    try:
-        return After(value if order is IntermediaryOrder.NAME else apps.moment_of(value), intermediary_id)
-    except (ValueError, OverflowError):
-        return None

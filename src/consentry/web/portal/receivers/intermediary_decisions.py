@@ -18,10 +18,11 @@ from consentry.usecases.intermediary.show_intermediary import ShownIntermediary,
 from consentry.usecases.services import Services
 from consentry.web.errors import page_status
 from consentry.web.html.forms import read_form
-from consentry.web.portal.doors import PortalRoute
+from consentry.web.portal.doors import PortalRoute, portal_route
 from consentry.web.portal.receivers.intermediaries import changed_page, name_of
+from consentry.web.portal.rendering import render
 from consentry.web.portal.segments import id_of, segment
-from consentry.web.portal.shell import SignedIn, portal_route, render
+from consentry.web.portal.signed_in import SignedIn
 
 _DECISIONS: Final = {"disable": IntermediaryStatus.DISABLED, "enable": IntermediaryStatus.ACTIVE}
 _OVERLAPS: Final = {"day": timedelta(hours=24), "none": timedelta(0)}

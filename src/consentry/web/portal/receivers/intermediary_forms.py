@@ -24,10 +24,11 @@ from consentry.usecases.intermediary.show_intermediary import show_intermediary
 from consentry.usecases.services import Services
 from consentry.web.errors import page_status
 from consentry.web.html.forms import Form, read_form
-from consentry.web.portal.doors import PortalRoute
+from consentry.web.portal.doors import PortalRoute, portal_route
 from consentry.web.portal.receivers.intermediaries import APPROVAL_WORDS, name_of
+from consentry.web.portal.rendering import render
 from consentry.web.portal.segments import id_of, segment
-from consentry.web.portal.shell import SignedIn, portal_route, render
+from consentry.web.portal.signed_in import SignedIn
 
 _PERIOD_WORDS: Final = {
     Period.SECOND: "a second",

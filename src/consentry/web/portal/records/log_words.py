@@ -8,7 +8,7 @@ from consentry.domain.actor import ActorKind
 from consentry.domain.audit import AuditEntry
 from consentry.domain.credential import masked
 from consentry.domain.staff import Member
-from consentry.web.portal.words import word
+from consentry.web.portal.words import actor_words, word
 
 ACTIONS: Final = {
     "api_settings.changed": "API settings changed",
@@ -82,15 +82,6 @@ SUBJECTS: Final = {
     "page": "Page",
     "staff_provider": "Admin authentication",
 }
-ACTORS: Final = {
-    ActorKind.STAFF: "Staff",
-    ActorKind.PARTNER: "Channel partner",
-    ActorKind.OPERATOR: "Operator",
-    ActorKind.SYSTEM: "The service itself",
-    ActorKind.INSTITUTION: "The institution's server",
-    ActorKind.CUSTOMER: "Customer",
-    ActorKind.RECIPIENT: "Data recipient",
-}
 _STAFF_SECRET: Final = re.compile(r"cns_(session|setup|page|registration)_[0-9A-Za-z]+")
 _LONGEST: Final = 2_000
 
@@ -110,7 +101,7 @@ def subject_words(kind: str) -> str:
 
 def who_words(entry: AuditEntry, members: dict[str, Member]) -> tuple[str, str]:
     """Say who acted: a name, and what tells more, which may be empty."""
-    kind = next((words for known, words in ACTORS.items() if known.value == entry.actor_kind), word(entry.actor_kind))
+    kind = actor_words(entry.actor_kind)
     member = members.get(entry.actor_id or "")
     if member is None:
         return kind, plain(entry.actor_id or "")

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
-from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,7 +22,8 @@ from consentry.web.portal.doors import PortalRoute, route_of
 from consentry.web.portal.lists import MOST_IN_CSV, PAGE, csv_answer
 from consentry.web.portal.records import log_words
 from consentry.web.portal.rendering import render
-from consentry.web.portal.signed_in import PREFIX, SignedIn
+from consentry.web.portal.signed_in import PORTAL, PREFIX, SignedIn
+from consentry.web.portal.words import ACTORS
 
 READERS: Final = {House.INSTITUTION: (Role.ADMIN, Role.COMPLIANCE), House.PARTNER: (Role.ADMIN,)}
 LOOKED_THROUGH_FOR_CSV: Final = 50_000
@@ -64,7 +64,7 @@ class LogPages:
             staff.institution_id,
             wanted=wanted,
             who=query["who"],
-            after=_entry_id(query["after"]),
+            after=lists.id_in(query["after"]),
             limit=PAGE,
         )
         return render(
@@ -78,7 +78,7 @@ class LogPages:
             query=query,
             problems=problems,
             is_filtered=any(query[name] for name in _FILTERS),
-            by=[(kind.value, log_words.ACTORS[kind]) for kind in _BY],
+            by=[(kind.value, ACTORS[kind]) for kind in _BY],
             outcomes=_OUTCOMES,
             actions=_action_choices(query["action"]),
             looked_through=LOOKED_THROUGH,
@@ -107,7 +107,7 @@ class LogPages:
 def routes(services: Services, house: House) -> list[PortalRoute]:
     """Give the routes of the log, for a portal."""
     pages = LogPages(services)
-    name, path = PREFIX[house].removeprefix("/").replace("admin", "portal"), f"{PREFIX[house]}/logs"
+    name, path = PORTAL[house], f"{PREFIX[house]}/logs"
     return [
         route_of(house, path, pages.list, role=READERS[house], name=f"{name}.logs"),
         route_of(house, f"{path}.csv", pages.download, role=READERS[house], name=f"{name}.logs.csv"),
@@ -135,13 +135,6 @@ def _day(text: str) -> datetime | None:
     except ValueError:
         return None
     return datetime(found.year, found.month, found.day, tzinfo=UTC) if 2000 <= found.year <= 2999 else None
-
-
-def _entry_id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def _action_choices(chosen: str) -> list[tuple[str, str]]:

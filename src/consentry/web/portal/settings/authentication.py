@@ -6,18 +6,19 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from consentry.domain.refusal import InvalidSettings, Refusal, TemporarilyUnavailable
-from consentry.domain.staff import House, Role
+from consentry.domain.staff import Role
 from consentry.domain.staff_provider import CALLBACK
 from consentry.usecases.staff.ask_provider import begin_sign_in
 from consentry.usecases.staff.attempts import Purpose, Wish
 from consentry.usecases.staff.provider import drop_proposal, propose_provider, show_provider
 from consentry.web.html.forms import read_form
 from consentry.web.portal.doors import PortalRoute, route_of
+from consentry.web.portal.lists import told_of
 from consentry.web.portal.origins import portal_origin
 from consentry.web.portal.outside import Outside
 from consentry.web.portal.rendering import render
 from consentry.web.portal.setting_up import FIELDS
-from consentry.web.portal.signed_in import SignedIn
+from consentry.web.portal.signed_in import PORTAL, SignedIn
 
 _PATH: Final = "/settings/authentication"
 _TOLD: Final = {
@@ -89,7 +90,7 @@ class AuthenticationPages:
             title="Admin authentication",
             section="settings.authentication",
             status=status,
-            told=_TOLD.get(request.query_params.get("notice", ""), ""),
+            told=told_of(request, _TOLD),
             current=await show_provider(services, staff.institution_id),
             pending=await show_provider(services, staff.institution_id, state="pending"),
             redirect_uri=await self._redirect_uri(request, staff),
@@ -103,7 +104,7 @@ def routes(outside: Outside) -> list[PortalRoute]:
     """Give the routes of the page, for a portal."""
     pages = AuthenticationPages(outside)
     house, path = outside.house, f"{outside.prefix}{_PATH}"
-    name = "portal" if house is House.INSTITUTION else "partner"
+    name = PORTAL[house]
     return [
         route_of(house, path, pages.show, role=Role.ADMIN, name=f"{name}.authentication"),
         route_of(house, path, pages.change, role=Role.ADMIN, name=f"{name}.change_authentication", methods=("POST",)),

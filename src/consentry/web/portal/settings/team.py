@@ -26,7 +26,7 @@ from consentry.web.portal.doors import Page, PortalRoute, route_of
 from consentry.web.portal.lists import MOST_IN_CSV, PAGE, csv_answer
 from consentry.web.portal.origins import portal_origin
 from consentry.web.portal.rendering import ROLE_WORDS, render
-from consentry.web.portal.signed_in import PREFIX, SignedIn
+from consentry.web.portal.signed_in import PORTAL, PREFIX, SignedIn
 
 _SECTION: Final = "settings.team"
 _TITLE: Final = "Team members"
@@ -244,7 +244,7 @@ class TeamPages:
 def routes(services: Services, settings: Settings, house: House) -> list[PortalRoute]:
     """Give the routes of the pages, for a portal: admins alone look after a team."""
     pages = TeamPages(services, settings)
-    name = f"{PREFIX[house].removeprefix('/').replace('admin', 'portal')}.team"
+    name = f"{PORTAL[house]}.team"
     path = _path(house)
 
     def route(below: str, page: Page, last: str, *methods: str) -> PortalRoute:

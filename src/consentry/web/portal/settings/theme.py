@@ -35,6 +35,7 @@ from consentry.web.html.pages import html_answer
 from consentry.web.html.uploads import UploadForm, read_upload_form
 from consentry.web.portal.configuration.api_settings import CHANGED
 from consentry.web.portal.doors import PortalRoute, portal_route
+from consentry.web.portal.lists import told_of
 from consentry.web.portal.rendering import HEADERS, environment, render
 from consentry.web.portal.signed_in import SignedIn
 
@@ -80,7 +81,7 @@ class ThemePages:
     async def show(self, request: Request, staff: SignedIn) -> Response:
         """Show the theme as it is."""
         stored = await get_branding(self._services, staff.institution_id)
-        told = _TOLD.get(request.query_params.get("notice", ""), "")
+        told = told_of(request, _TOLD)
         return _page(staff, stored, values=_values(stored), theme=stored.theme, told=told)
 
     async def save(self, request: Request, staff: SignedIn) -> Response:

@@ -13,7 +13,7 @@ async def staff_names(
 ) -> Mapping[str, str]:
     """Give the names, else e-mail addresses, of those actors (kind and id) who are the institution's staff, by id."""
     ids = {found for kind, text in actors if kind == ActorKind.STAFF and (found := _id(text)) is not None}
-    members = await staff.named(connection, institution_id, sorted(ids))
+    members = await staff.named(connection, institution_id, sorted(ids)) if ids else {}
     return {str(member_id): member.name or member.email for member_id, member in members.items()}
 
 
