@@ -23,6 +23,8 @@ REFUSED = [
     "https://100.64.0.1/", "https://192.0.2.1/", "https://198.18.0.1/", "https://224.0.0.1/", "https://255.255.255.255/",
     "https://[::1]/", "https://[::]/", "https://[::ffff:127.0.0.1]/", "https://[::ffff:10.0.0.1]/",
     "https://[fe80::1]/", "https://[fe80::1%25eth0]/", "https://[fc00::1]/", "https://[fd12::1]/", "https://[ff02::1]/",
+    "https://[::ffff:0:127.0.0.1]/", "https://[fec0::1]/", "https://[5f00::1]/", "https://[3fff::1]/",
+    "https://192.88.99.1/", "https://127.0.0.%31/", "https://idp.%6cocalhost/", "https://127.0.0.1%2f.bank.example/",
     "https://[64:ff9b::7f00:1]/", "https://[2002:7f00:1::]/", "https://[2001:db8::1]/", "https://[::127.0.0.1]/",
     "https://bank.example\\@evil.example/", "https://bank.example/a b", "https://bank.example/\r\nHost: x",
     "https://bánk.example/", "https://bank..example/", "https://.bank.example/", "https://bank.example/" + "a" * 2000,

@@ -25,8 +25,13 @@ _PORTS: Final = frozenset({443, 8443})
 _PIECE: Final = 16 * 1024
 # Addresses that stand for others, of version 4, whatever those are.
 _TRANSLATED: Final = tuple(
-    ipaddress.ip_network(network) for network in ("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
+    ipaddress.ip_network(network)
+    for network in ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
 )
+# Of version 6 nothing else is given out to the public (RFC 4291, section 2.4), whatever else may be routed somewhere.
+_UNICAST: Final = ipaddress.ip_network("2000::/3")
+# Relays to addresses of the other version (RFC 7526), and what is for documents (RFC 9637).
+_ODD: Final = tuple(ipaddress.ip_network(network) for network in ("192.88.99.0/24", "3fff::/20"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,8 @@ def _is_public_name(host: str) -> bool:
             return _is_public(host)
         except ValueError:
             return False
+    if "%" in host:  # 127.0.0.%31 is an address to whoever decodes it, browsers among them
+        return False
     labels = host.removesuffix(".").split(".")
     # 0x7f.1 and the like are numbers to some resolvers: the last part of a name is never one (RFC 3696, section 2).
     is_number = labels[-1].isdigit() or labels[-1].lower().startswith("0x")
@@ -130,9 +137,9 @@ def _is_public(address: str) -> bool:
     if isinstance(parsed, ipaddress.IPv6Address):
         if parsed.ipv4_mapped is not None:
             return _is_public(str(parsed.ipv4_mapped))
-        if any(parsed in network for network in _TRANSLATED):
+        if parsed not in _UNICAST or any(parsed in network for network in _TRANSLATED):
             return False
-    return parsed.is_global and not parsed.is_multicast
+    return parsed.is_global and not parsed.is_multicast and not any(parsed in network for network in _ODD)
 
 
 class _CheckedResolver(AbstractResolver):
