@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
+from consentry.domain.api_settings import public_origin
 from consentry.domain.origin import is_origin
 from consentry.domain.refusal import InvalidSettings
 from consentry.domain.staff import check_email
@@ -101,6 +102,7 @@ class Settings:
     retention: Retention
     mail_server: MailServer | None
     mail_from: str | None
+    portal_url: str | None
 
     def __repr__(self) -> str:
         return f"Settings(data_dir={str(self.data_dir)!r}, bind={str(self.bind)!r}, ...)"
@@ -148,6 +150,7 @@ class Settings:
             ),
             mail_server=reader.mail_server("SMTP_URL"),
             mail_from=reader.mail_sender("MAIL_FROM"),
+            portal_url=reader.public_address("PORTAL_URL"),
         )
         reader.refuse_unknown()
         settings.check_together()
@@ -204,6 +207,10 @@ class _Reader:
     def mail_sender(self, name: str) -> str | None:
         wanted = "an e-mail address, or a name with one: Bank of Example <consents@bank.example>"
         return self._within(name, None, parse_mail_sender, wanted, lambda _: True)
+
+    def public_address(self, name: str) -> str | None:
+        wanted = "an address like https://portal.bank.example, without a path; http only on this machine"
+        return self._within(name, None, public_origin, wanted, lambda _: True)
 
     def integer(self, name: str, default: int, *, least: int, most: int) -> int:
         return self._within(name, default, int, f"a whole number from {least} to {most}", lambda v: least <= v <= most)

@@ -126,6 +126,6 @@ def _build_pages(
             *(api_reference.routes() if "api" in surfaces else []),
             *(published_keys.routes(services.session) if surfaces & {"api", "embed"} else []),
             *(dashboard.routes(services, admission) if "embed" in surfaces else []),
-            *(portals.routes(services, settings) if "portal" in surfaces else []),
+            *(portals.routes(services, settings, admission) if "portal" in surfaces else []),
         ]
     )

@@ -54,6 +54,7 @@ def issuer(issuer_port: int) -> Iterator[str]:
 def portal_service(portal_database: Database, issuer_port: int, liar_port: int) -> Iterator[Service]:
     allowed = f"http://localhost:{issuer_port},http://127.0.0.1:{liar_port}"
     settings = {"CONSENTRY_WORKERS": "1", "CONSENTRY_SURFACES": "api,embed,portal"}
+    settings["CONSENTRY_FAILURES_PER_MINUTE"] = "1000"  # all tests are one source
     service = start_service({**portal_database.environment, **settings, "CONSENTRY_ALLOWED_ORIGINS": allowed})
     yield service
     service.stop()

@@ -137,7 +137,9 @@ async def _team(services: Services, house: FoundHouse) -> Team:
 
 
 async def _guess(services: Services, settings: Settings, house: FoundHouse) -> str:
-    """Give where the portal seems to be: as the house set it, by its host, or at a service of this machine."""
+    """Give where the portal seems to be: as the operator or the house set it, by its host, or at a service here."""
+    if settings.portal_url is not None:
+        return settings.portal_url
     shown = await show_api_settings(services, house.institution_id)
     if shown.settings.public_url is not None:
         return shown.settings.public_url

@@ -354,6 +354,21 @@ class UnknownMember(Refusal):
     sentence = "There is no such person on the team; they may have been removed meanwhile."
 
 
+class UnknownPortalAddress(Refusal):
+    """Only the Host header of a request says where the portal is, which whoever asks may choose."""
+
+    code = "unknown_portal_address"
+    sentence = (
+        "No e-mail can be written, because it is not certain at which address the portal is: set the public URL under"
+        " API settings, or ask whoever runs consentry to set CONSENTRY_PORTAL_URL."
+    )
+
+
+class TooManyInvitations(Refusal):
+    code = "too_many_invitations"
+    sentence = "100 invitations were sent within the last hour, and more are not; try again later."
+
+
 class LastAdmin(Refusal):
     code = "last_admin"
     sentence = "This is the last admin who can sign in; make somebody else an admin first."

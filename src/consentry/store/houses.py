@@ -42,6 +42,12 @@ async def find(connection: Connection, public_id: str | None, *, host: str | Non
     )
 
 
+async def is_public_host(connection: Connection, host: str) -> bool:
+    """Tell whether some institution's public URL has this host name."""
+    found: bool = await connection.fetchval("select consentry.is_public_host($1)", host)
+    return found
+
+
 async def named(connection: Connection, public_id: str) -> tuple[int, House] | None:
     """Find a house of either kind by its public id, for an operator: its internal id and kind."""
     row = await connection.fetchrow(

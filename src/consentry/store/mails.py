@@ -3,6 +3,7 @@
 How an e-mail travels is a connector's business; what it says, that of usecases/mail/.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -74,6 +75,23 @@ async def write_to_admins(connection: Connection, institution_id: int, *, kind: 
         subject,
         body,
     )
+
+
+async def written_lately(
+    connection: Connection, institution_id: int, *, kinds: Sequence[str], within: timedelta, most: int
+) -> int:
+    """Count the mails of some kinds that a house has written within so long, up to `most`."""
+    found: int = await connection.fetchval(
+        """select count(*) from (
+               select from consentry.mails
+               where institution_id = $1 and mail_id >= consentry.first_id_at(consentry.now() - $2::interval)
+                 and kind = any ($3) limit $4) as written""",
+        institution_id,
+        within,
+        list(kinds),
+        most,
+    )
+    return found
 
 
 async def last_to(connection: Connection, institution_id: int, recipient: str, *, kind: str) -> MailState | None:

@@ -52,6 +52,8 @@ PAGES: Final[dict[type[Refusal], int]] = {
     reasons.MemberExists: 422,
     reasons.UnknownMember: 404,
     reasons.LastAdmin: 422,
+    reasons.UnknownPortalAddress: 409,
+    reasons.TooManyInvitations: 429,
     reasons.NoStaffProvider: 404,
     reasons.SetupLinkDead: 403,
     reasons.NoCustomerProvider: 409,

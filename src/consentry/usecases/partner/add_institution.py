@@ -11,6 +11,7 @@ from consentry.store import audit, houses, institutions, mails
 from consentry.store.session import Connection
 from consentry.usecases.institution.add import create_institution
 from consentry.usecases.mail import texts
+from consentry.usecases.mail.allowance import check_may_invite
 from consentry.usecases.services import Services
 from consentry.usecases.staff.setup_links import make_setup_link
 
@@ -36,11 +37,18 @@ class SetUpInvitation:
 
 
 async def add_partner_institution(
-    services: Services, partner_id: int, new: NewInstitution, *, origin: str, actor: Actor
+    services: Services,
+    partner_id: int,
+    new: NewInstitution,
+    *,
+    origin: str,
+    actor: Actor,
+    others_hosts: frozenset[str] = frozenset(),
 ) -> SetUpInvitation:
     """Add an institution of a partner and invite its first admin by e-mail, both or neither.
 
-    `origin` is where its portal is, unless it has a host of its own. It is recorded in both houses.
+    `origin` is where its portal is, unless it has a host of its own. That can be none of `others_hosts`, and none of an
+    institution's public URL: who has a host name has whatever is asked there. It is recorded in both houses.
 
     Raises:
         InvalidSettings: `public_id`, `name`, `host`, `email`; malformed, taken or missing.
@@ -51,6 +59,8 @@ async def add_partner_institution(
         (partner,) = await institutions.visible(connection)
         if partner.host is not None and host is None:
             raise InvalidSettings({"host": "Give the host name of its portal: the one you are at is yours alone."})
+        if host is not None and (host in others_hosts or await houses.is_public_host(connection, host)):
+            raise InvalidSettings({"host": "Others are found at this host name already; give one of its own."})
         try:
             added = await create_institution(
                 services, connection, public_id=new.public_id, name=new.name, host=host, actor=actor
@@ -81,7 +91,9 @@ async def invite_first_admin(
     Raises:
         InvalidSettings: `email`.
         ProviderInForce: the institution's staff can sign in already.
+        TooManyInvitations: a hundred were written within the hour.
     """
+    await check_may_invite(connection, institution.institution_id)
     made = await make_setup_link(services, connection, institution.institution_id, email=email, actor=actor)
     link = texts.set_up_link(origin, house=House.INSTITUTION, code=made.code)
     text = texts.set_up(house=House.INSTITUTION, institution=institution.name, link=link, until=made.expires_at)

@@ -16,6 +16,7 @@ async def invite_admin(
         NotFound: the partner has no such institution.
         InvalidSettings: `email`.
         ProviderInForce: its staff can sign in already.
+        TooManyInvitations: a hundred were written within the hour.
         TemporarilyUnavailable: the store can't be reached or can't write; nothing is sent.
     """
     async with services.session.begin() as connection:

@@ -9,6 +9,7 @@ from consentry.domain.staff import INVITATION_VALID, House, Member, check_email,
 from consentry.store import audit, institutions, mails, staff
 from consentry.store.session import Connection
 from consentry.usecases.mail import texts
+from consentry.usecases.mail.allowance import check_may_invite
 from consentry.usecases.mail.tell_admins import who
 from consentry.usecases.services import Services
 from consentry.usecases.staff.team import lock_team, member_among
@@ -33,6 +34,7 @@ async def invite(
         InvalidSettings: `email`, `role`.
         MemberExists: somebody with this address is on the team.
         NotAllowed: who invites is no admin any more.
+        TooManyInvitations: a hundred were written within the hour.
         TemporarilyUnavailable: the store can't be reached or can't write; nothing is sent.
     """
     checked, wanted = check_email(email), check_role(role, house=house)
@@ -50,7 +52,7 @@ async def invite_again(
     Raises:
         UnknownMember: there is no such member.
         MemberExists: they have signed in already.
-        NotAllowed, TemporarilyUnavailable: as `invite` does.
+        NotAllowed, TooManyInvitations, TemporarilyUnavailable: as `invite` does.
     """
     async with services.session.begin(institution_id) as connection:
         members = await lock_team(connection, institution_id, house=house, actor=actor)
@@ -72,6 +74,7 @@ async def _invited(
     actor: Actor,
 ) -> Invitation:
     """Record an invitation and put its e-mail into the outbox."""
+    await check_may_invite(connection, institution_id)
     await audit.record(
         connection,
         institution_id,

@@ -19,7 +19,7 @@ from consentry.usecases.services import Services
 from consentry.web.html.forms import read_form
 from consentry.web.partner.institutions import PATH, SECTION, STATUS_WORDS, TRAIL, answered
 from consentry.web.portal.doors import PortalRoute, partner_route
-from consentry.web.portal.origins import public_origin
+from consentry.web.portal.origins import linked_origin
 from consentry.web.portal.rendering import render
 from consentry.web.portal.signed_in import SignedIn
 
@@ -79,7 +79,7 @@ class ChangingPages:
                 staff.institution_id,
                 institution.public_id,
                 email=email,
-                origin=await public_origin(self._services, self._settings, request, institution.institution_id),
+                origin=await linked_origin(self._services, self._settings, request, institution.institution_id),
                 actor=staff.actor,
             )
         except InvalidSettings as refusal:

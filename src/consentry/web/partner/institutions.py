@@ -2,22 +2,23 @@
 
 from dataclasses import asdict
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from consentry.config import Settings
 from consentry.domain.institution import InstitutionStatus
-from consentry.domain.refusal import InvalidSettings
+from consentry.domain.refusal import InvalidSettings, UnknownPortalAddress
 from consentry.domain.staff import ROLES, House, Role
 from consentry.store.partner_institutions import InstitutionSearch
 from consentry.usecases.partner.add_institution import NewInstitution, SetUpInvitation, add_partner_institution
 from consentry.usecases.partner.list_institutions import list_partner_institutions
 from consentry.usecases.services import Services
 from consentry.web.html.forms import read_form
-from consentry.web.portal.doors import PortalRoute, partner_route
+from consentry.web.portal.doors import PortalRoute, host_of, partner_route
 from consentry.web.portal.lists import MOST_IN_CSV, PAGE, csv_answer, filters
-from consentry.web.portal.origins import asked_origin
+from consentry.web.portal.origins import linked_origin
 from consentry.web.portal.rendering import render
 from consentry.web.portal.signed_in import SignedIn
 from consentry.web.portal.words import second
@@ -30,6 +31,10 @@ STATUS_WORDS: Final = {
     InstitutionStatus.NEEDS_REVIEW: "Needs review",
     InstitutionStatus.DISABLED: "Disabled",
 }
+_NO_ADDRESS: Final = (
+    "Give the host name of its portal, or ask whoever runs consentry to set CONSENTRY_PORTAL_URL: no e-mail can be"
+    " written as long as it is not certain at which address the portal is."
+)
 TRAIL: Final = ((PATH, "Institutions"),)
 
 
@@ -94,12 +99,18 @@ class InstitutionListPages:
                 self._services,
                 staff.institution_id,
                 typed,
-                origin=asked_origin(self._settings, request),
+                origin="" if typed.host else await self._origin(request, staff),
+                others_hosts=_hosts_of_others(self._settings, request),
                 actor=staff.actor,
             )
+        except UnknownPortalAddress:
+            return self._form(staff, typed, problems={"host": _NO_ADDRESS})
         except InvalidSettings as refusal:
             return self._form(staff, typed, problems=refusal.fields)
         return answered(self._settings, staff, invited, notice="added")
+
+    async def _origin(self, request: Request, staff: SignedIn) -> str:
+        return await linked_origin(self._services, self._settings, request, staff.institution_id)
 
     def _form(self, staff: SignedIn, typed: NewInstitution, *, problems: dict[str, str] | None = None) -> Response:
         return render(
@@ -142,6 +153,12 @@ def routes(services: Services, settings: Settings) -> list[PortalRoute]:
         partner_route(NEW, pages.ask, role=Role.ADMIN, name="partner.new_institution"),
         partner_route(NEW, pages.add, role=Role.ADMIN, methods=("POST",), name="partner.add_institution"),
     ]
+
+
+def _hosts_of_others(settings: Settings, request: Request) -> frozenset[str]:
+    """Give the host names at which everybody's portal is, so that they can become nobody's own."""
+    shared = None if settings.portal_url is None else urlsplit(settings.portal_url).hostname
+    return frozenset({host_of(request), shared or ""})
 
 
 def _search_of(asked: dict[str, str]) -> InstitutionSearch:

@@ -121,6 +121,8 @@ class Gate:
                 raise SignedOut
             if staff.role not in route.roles:
                 raise NotAllowed
+            if not all(str(part).isprintable() for part in request.path_params.values()):
+                raise NotFound  # no id holds such characters, and the store takes none with NUL
             if request.method in _CHANGES:
                 request = await _checked(request, staff)
             answered = await route.page(request, staff)

@@ -1,6 +1,7 @@
-"""Under which origin (RFC 6454) others find an institution's pages: as it set it, or else as it was asked.
+"""Under which origin (RFC 6454) the portals are found: as somebody set it, or else as it was asked.
 
-Mails, documentation and redirect URIs are written with these; which host belongs to whom is the store's business.
+The Host header is chosen by whoever asks. It gets into what the asker sees and, unless the operator has set where the
+portals are, into redirect URIs, which the provider compares with those registered there; never into an e-mail.
 """
 
 import re
@@ -11,33 +12,57 @@ from starlette.requests import Request
 
 from consentry.config import Settings
 from consentry.domain.api_settings import LOOPBACK
-from consentry.domain.refusal import InvalidRequest
+from consentry.domain.refusal import InvalidRequest, UnknownPortalAddress
 from consentry.usecases.configuration.api_settings import show_api_settings
 from consentry.usecases.services import Services
 
 _HOST: Final = re.compile(r"([a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?")
 
 
-async def public_origin(services: Services, settings: Settings, request: Request, institution_id: int) -> str:
-    """Give the origin of an institution's public URL; where it has set none, the one that was asked.
+async def portal_origin(services: Services, settings: Settings, request: Request, institution_id: int) -> str:
+    """Give the origin under which the browser has the portal: one that was set, if it is that host, else the one asked.
+
+    It has the scheme that was set, whatever the proxies tell. Where the operator has set where the portals are, a host
+    that nobody has set is none, but for names of this machine.
 
     Raises:
-        InvalidRequest: none was set, and the Host header is none.
+        InvalidRequest: the Host header is none.
         TemporarilyUnavailable: the store can't be reached.
     """
-    shown = await show_api_settings(services, institution_id)
-    return shown.settings.public_url or asked_origin(settings, request)
-
-
-async def portal_origin(services: Services, settings: Settings, request: Request, institution_id: int) -> str:
-    """Give the origin under which the browser has the portal, which may be another than the public one.
-
-    It has the public URL's scheme where its host is the public one, whatever the proxies tell. Raises what
-    `public_origin` raises.
-    """
-    public = await public_origin(services, settings, request, institution_id)
+    known = await _known(services, settings, institution_id)
     asked = asked_origin(settings, request)
-    return public if urlsplit(public).netloc == urlsplit(asked).netloc else asked
+    return _same(known, asked) or (asked if settings.portal_url is None or _is_local(asked) else settings.portal_url)
+
+
+async def linked_origin(services: Services, settings: Settings, request: Request, institution_id: int) -> str:
+    """Give the origin of the portal for links in e-mails: one that was set, or one of this very machine.
+
+    Raises:
+        UnknownPortalAddress: none was set, neither by the operator nor by the institution.
+        InvalidRequest, TemporarilyUnavailable: as `portal_origin` does.
+    """
+    known = await _known(services, settings, institution_id)
+    asked = asked_origin(settings, request)
+    found = _same(known, asked) or (asked if _is_local(asked) else next(iter(known), None))
+    if found is None:
+        raise UnknownPortalAddress
+    return found
+
+
+async def _known(services: Services, settings: Settings, institution_id: int) -> list[str]:
+    """Give the origins of a house's portal that somebody has set: the operator, the house, or by its host name."""
+    shown = await show_api_settings(services, institution_id)
+    host = shown.institution.host
+    set_by_hand = (settings.portal_url, shown.settings.public_url, None if host is None else f"https://{host}")
+    return [origin for origin in set_by_hand if origin is not None]
+
+
+def _same(known: list[str], asked: str) -> str | None:
+    return next((origin for origin in known if urlsplit(origin).netloc == urlsplit(asked).netloc), None)
+
+
+def _is_local(origin: str) -> bool:
+    return _is_on_this_machine(urlsplit(origin).netloc)
 
 
 def asked_origin(settings: Settings, request: Request) -> str:

@@ -40,6 +40,7 @@ from consentry.web.portal import cookies
 from consentry.web.portal.doors import host_of
 from consentry.web.portal.rendering import render_outside
 from consentry.web.portal.signed_in import PREFIX
+from consentry.web.safety.admission import Admission
 
 Handler = Callable[[Request], Awaitable[Response]]
 TITLES: Final[dict[type[Refusal], str]] = {
@@ -63,15 +64,22 @@ class Outside:
     settings: Settings
     outbound: Outbound
     house: House
+    admission: Admission | None = None
 
     @property
     def prefix(self) -> str:
         """Give the path of the portal."""
         return PREFIX[self.house]
 
-    def route(self, path: str, handler: Handler, *, name: str, methods: tuple[str, ...] = ("GET",)) -> Route:
-        """Give a route below the portal's prefix; what it refuses becomes a page."""
-        return Route(f"{self.prefix}{path}", self._guarded(handler), methods=list(methods), name=name)
+    def route(
+        self, path: str, handler: Handler, *, name: str, methods: tuple[str, ...] = ("GET",), is_counted: bool = False
+    ) -> Route:
+        """Give a route below the portal's prefix; what it refuses becomes a page.
+
+        What `is_counted`, and what is not to be read alone, is asked so often by one source and no more (R104).
+        """
+        guarded = self._guarded(handler, is_counted=is_counted or "GET" not in methods)
+        return Route(f"{self.prefix}{path}", guarded, methods=list(methods), name=name)
 
     def visit(self, request: Request) -> Visit:
         """Tell who asks, as far as that is known."""
@@ -108,9 +116,11 @@ class Outside:
         cookies.put(answer, cookies.SIGN_IN[self.house], begun.sealed, seconds=cookies.SIGN_IN_LASTS)
         return answer
 
-    def _guarded(self, handler: Handler) -> Handler:
+    def _guarded(self, handler: Handler, *, is_counted: bool) -> Handler:
         async def answer(request: Request) -> Response:
             try:
+                if is_counted and self.admission is not None:
+                    self.admission.knock(seen(request).source)
                 return await handler(request)
             except Refusal as refusal:
                 return self.refuse(request, refusal)

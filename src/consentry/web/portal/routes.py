@@ -25,6 +25,7 @@ from consentry.web.portal.refusing import refused_page
 from consentry.web.portal.rendering import ASSETS, environment
 from consentry.web.portal.settings import authentication, team, theme
 from consentry.web.portal.signed_in import PREFIX, SignedIn
+from consentry.web.safety.admission import Admission
 
 
 def pages(services: Services, settings: Settings, outbound: Outbound) -> list[BaseRoute]:
@@ -47,15 +48,15 @@ def pages(services: Services, settings: Settings, outbound: Outbound) -> list[Ba
     ]
 
 
-def routes(services: Services, settings: Settings) -> list[BaseRoute]:
-    """Give all routes of both portals.
+def routes(services: Services, settings: Settings, admission: Admission | None = None) -> list[BaseRoute]:
+    """Give all routes of both portals; `admission` says who tries to come in too often.
 
     Raises:
         RouteWithoutRole: a page does not say who may see it.
     """
     environment()
     outbound = Outbound(allowed=settings.allowed_origins)
-    outsides = [Outside(services, settings, outbound, house) for house in House]
+    outsides = [Outside(services, settings, outbound, house, admission) for house in House]
     return [
         ASSETS.route,
         documentation.ASSETS.route,

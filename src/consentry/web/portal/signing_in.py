@@ -180,7 +180,7 @@ def routes(outside: Outside) -> list[BaseRoute]:
     return [
         outside.route("/sign-in", pages.show, name=f"{name}.sign_in"),
         outside.route("/sign-in", pages.begin, name=f"{name}.begin_sign_in", methods=("POST",)),
-        outside.route(CALLBACK, pages.answered, name=f"{name}.answered"),
+        outside.route(CALLBACK, pages.answered, name=f"{name}.answered", is_counted=True),
         outside.route("/signed-out", pages.signed_out, name=f"{name}.signed_out"),
         *set_up.routes(name),
     ]

@@ -62,6 +62,15 @@ class Admission:
         if wait := self._shared.take(f"client {client_id[:_KEPT_OF_CLIENT_ID]}", self._institution_rate):
             raise RateLimited(wait)
 
+    def knock(self, source: str) -> None:
+        """Count a try to come in to a portal, which costs a question to a provider and a line of the log.
+
+        Raises:
+            RateLimited: this source tries too often, right or wrong.
+        """
+        if wait := self._shared.take(f"knocks {source}", self._source_failure_rate):
+            raise RateLimited(wait)
+
     def failed_to_sign_in(self, client_id: str, source: str) -> None:
         """Count a request whose credentials were wrong; it does not count for the client, so nobody can use that up.
 

@@ -10,7 +10,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from consentry.config import Settings
-from consentry.domain.refusal import InvalidSettings, LastAdmin, MemberExists, UnknownMember
+from consentry.domain.refusal import (
+    InvalidSettings,
+    LastAdmin,
+    MemberExists,
+    TooManyInvitations,
+    UnknownMember,
+    UnknownPortalAddress,
+)
 from consentry.domain.staff import ROLES, WHAT_A_PARTNERS_ROLE_MAY, WHAT_A_ROLE_MAY, House, MemberStatus, Role
 from consentry.store.staff import MemberFilter
 from consentry.usecases.mail.texts import sign_in_link
@@ -24,7 +31,7 @@ from consentry.web.html.forms import read_form
 from consentry.web.portal import cookies, lists
 from consentry.web.portal.doors import Page, PortalRoute, route_of
 from consentry.web.portal.lists import MOST_IN_CSV, PAGE, csv_answer
-from consentry.web.portal.origins import portal_origin
+from consentry.web.portal.origins import linked_origin, portal_origin
 from consentry.web.portal.rendering import ROLE_WORDS, render
 from consentry.web.portal.signed_in import PORTAL, PREFIX, SignedIn
 
@@ -113,12 +120,12 @@ class TeamPages:
                 email=email,
                 role=role,
                 house=staff.house,
-                origin=await self._origin(request, staff),
+                origin=await self._linked(request, staff),
                 actor=staff.actor,
             )
         except InvalidSettings as refusal:
             return self._invitation_form(staff, email=email, role=role, problems=refusal.fields)
-        except MemberExists as refusal:
+        except (MemberExists, TooManyInvitations, UnknownPortalAddress) as refusal:
             return self._invitation_form(staff, email=email, role=role, problems={"email": refusal.description})
         return _back_to(staff, invitation.member.member_id, notice="invited")
 
@@ -134,7 +141,7 @@ class TeamPages:
             staff.institution_id,
             member_id,
             house=staff.house,
-            origin=await self._origin(request, staff),
+            origin=await self._linked(request, staff),
             actor=staff.actor,
         )
         return _back_to(staff, member_id, notice="invited-again")
@@ -177,6 +184,9 @@ class TeamPages:
 
     async def _origin(self, request: Request, staff: SignedIn) -> str:
         return await portal_origin(self._services, self._settings, request, staff.institution_id)
+
+    async def _linked(self, request: Request, staff: SignedIn) -> str:
+        return await linked_origin(self._services, self._settings, request, staff.institution_id)
 
     def _told(self, request: Request) -> str:
         notice = request.query_params.get("notice", "")
