@@ -22,7 +22,6 @@ from tests.browser.gallery import write_index
 from tests.browser.households import Household
 from tests.browser.office import Office
 from tests.browser.parent import Parent, serve_parent
-from tests.browser.portals import OpenAs
 from tests.browser.stage import Stage
 from tests.browser.watch import Watch
 from tests.builders import Tenant
@@ -83,6 +82,14 @@ async def contexts(browser: Browser, watch: Watch) -> AsyncIterator["Contexts"]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def context(contexts: "Contexts") -> BrowserContext:
     return await contexts.new()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def desk(contexts: "Contexts") -> BrowserContext:
+    """The browser of somebody at work: a wide window, and a clipboard."""
+    return await contexts.new(
+        viewport={"width": 1200, "height": 900}, permissions=["clipboard-read", "clipboard-write"]
+    )
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -167,15 +174,3 @@ def household(services: Services, bku: Tenant) -> Household:
 @pytest.fixture
 def stage(service: Service, parent: Parent, bku: Tenant) -> Stage:
     return Stage(service.base_url, parent, bku)
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def admin(contexts: Contexts, office: Office) -> OpenAs:
-    """Open a page in a browser in which an admin of an institution is signed in."""
-
-    async def open_as(institution_id: int) -> Page:
-        permissions = ["clipboard-read", "clipboard-write"]
-        context = await contexts.new(viewport={"width": 1200, "height": 900}, permissions=permissions)
-        return await office.enter(context, Tenant(institution_id, "", "", ""))
-
-    return open_as

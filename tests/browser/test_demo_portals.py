@@ -14,13 +14,9 @@ from playwright.async_api import BrowserContext, Page, expect
 
 from consentry.sandbox.demo_file import Demo as Told
 from consentry.sandbox.demo_file import SignIn, read_demo
-from tests.browser import axe, gallery
-from tests.browser.conftest import Contexts
-from tests.browser.layout import sideways
+from tests.browser.portals import looked_at
 from tests.browser.watch import Watch
 from tests.flows.demo import Demo, demo_folder
-
-NARROW, WIDE, DARK = (gallery.Variant("light", 320), gallery.Variant("light", 1200), gallery.Variant("dark", 1200))
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +33,8 @@ def told(demo: Demo) -> Told:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def context(contexts: Contexts) -> BrowserContext:
-    return await contexts.new(
-        viewport={"width": 1200, "height": 900}, permissions=["clipboard-read", "clipboard-write"]
-    )
+async def page(desk: BrowserContext) -> Page:
+    return await desk.new_page()
 
 
 def _person(told: Told, name: str) -> SignIn:
@@ -58,22 +52,13 @@ async def _led_to_provider(page: Page, told: Told, url: str) -> None:
     assert page.url.startswith(f"{told.provider}/")
 
 
-async def _looked_at(page: Page, screen: str) -> None:
-    for variant, rules in ((NARROW, None), (WIDE, None), (DARK, axe.CONTRAST)):
-        await gallery.look(page, variant)
-        assert await sideways(page) == [], (screen, variant)
-        assert await axe.violations(page, rules=rules) == [], (screen, variant)
-        await gallery.shoot(page, "demo", screen, variant)
-    await gallery.look(page, WIDE)
-
-
 async def test_a_new_admin_comes_to_a_token_by_what_the_terminal_says(demo: Demo, told: Told, page: Page) -> None:
     """The three steps that are printed last, clicked as they are worded."""
     steps = [line.strip() for line in demo.said if re.match(r"  [123]\. ", line)]
     assert len(steps) == 3
     url, name = re.findall(r"Open (\S+), sign in, and pick (.+)\.", steps[0])[0]
     await _led_to_provider(page, told, url)
-    await _looked_at(page, "identity-provider")
+    await looked_at(page, "identity-provider", area="demo")
     await page.get_by_role("button", name=name).click()
     await expect(page.get_by_text(name).first).to_be_visible()
     group, section, action = re.findall(r"Under (\w+) choose (.+), and there (.+)\.", steps[1])[0]
@@ -108,12 +93,12 @@ async def test_who_does_not_sign_in_comes_back_to_the_portal(told: Told, page: P
 
 async def test_the_inbox_shows_e_mails_to_everybody(told: Told, page: Page) -> None:
     await page.goto(told.inbox)
-    await _looked_at(page, "empty-inbox")
+    await looked_at(page, "empty-inbox", area="demo")
     with smtplib.SMTP("127.0.0.1", int(told.smtp.rpartition(":")[2])) as client:
         text = f"From: x@demo.example\r\nSubject: {'Long ' * 30}<b>\r\n\r\n{'wide' * 60}\r\n{told.base_url}/admin\r\n"
         client.sendmail("x@demo.example", ["somebody.with.a.long.address@hazel-lantern.example"], text)
     await page.get_by_role("link", name="Look again").click()
-    await _looked_at(page, "inbox")
+    await looked_at(page, "inbox", area="demo")
     await page.get_by_role("link", name="Long Long").click()
     await expect(page.get_by_role("link", name=f"{told.base_url}/admin")).to_be_visible()
-    await _looked_at(page, "e-mail")
+    await looked_at(page, "e-mail", area="demo")

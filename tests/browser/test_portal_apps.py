@@ -4,35 +4,35 @@ import re
 from datetime import timedelta
 
 import pytest
+from playwright.async_api import BrowserContext, expect
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import expect
 
 from consentry.domain.intermediary import TypedSettings
 from consentry.usecases.counting.count_consents import count_consents
 from consentry.usecases.intermediary.add_intermediary import add_intermediary
 from consentry.usecases.intermediary.issue_token import issue_registration_token
 from consentry.usecases.services import Services
-from tests.browser.portals import OpenAs, looked_at
+from tests.browser.office import Office
+from tests.browser.portals import Screens, look_at, looked_at
 from tests.browser.watch import Watch
 from tests.builders import Tenant, add_consent, add_customer
 from tests.conftest import OPERATOR
 from tests.portal.parties import add_app
-from tests.serving import Service
 
 LONG = "Wide & " + "W" * 60
 TOKEN = re.compile(r"cns_registration_[0-9A-Za-z]{34}")
-PAGES = {
-    "apps": "/admin/apps",
-    "apps-none": "/admin/apps?name=nothing",
-    "app": "/admin/apps/budget",
-    "app-disable": "/admin/apps/budget/disable",
-    "app-approve": "/admin/apps/new/approve",
-    "intermediaries": "/admin/intermediaries",
-    "intermediary": "/admin/intermediaries/agg",
-    "intermediary-edit": "/admin/intermediaries/agg/edit",
-    "intermediary-new": "/admin/new-intermediary",
-    "intermediary-disable": "/admin/intermediaries/agg/disable",
-    "intermediary-token": "/admin/intermediaries/agg/token",
+SCREENS: Screens = {
+    "21-apps": ("/admin/apps", None, "Budget"),
+    "22-no-apps": ("/admin/apps?name=nothing", None, "Apps"),
+    "23-an-app": ("/admin/apps/budget", None, "Budget"),
+    "24-disable-an-app": ("/admin/apps/budget/disable", None, "Reason"),
+    "25-approve-an-app": ("/admin/apps/new/approve", None, "Reason"),
+    "31-intermediaries": ("/admin/intermediaries", None, LONG),
+    "32-an-intermediary": ("/admin/intermediaries/agg", None, LONG),
+    "33-change-it": ("/admin/intermediaries/agg/edit", None, "all its apps together"),
+    "34-a-new-intermediary": ("/admin/new-intermediary", None, "Add an intermediary"),
+    "35-disable-it": ("/admin/intermediaries/agg/disable", None, "Reason"),
+    "36-a-token": ("/admin/intermediaries/agg/token", None, "Issue a token"),
 }
 
 
@@ -65,23 +65,20 @@ async def furnish(services: Services, tenant: Tenant) -> None:
     await count_consents(services.session)
 
 
-@pytest.mark.parametrize("screen", PAGES)
 async def test_pages_fit_every_window_and_are_accessible(
-    admin: OpenAs, service: Service, services: Services, bku: Tenant, screen: str
+    desk: BrowserContext, office: Office, services: Services, bku: Tenant
 ) -> None:
     await furnish(services, bku)
-    page = await admin(bku.institution_id)
-    await page.goto(f"{service.base_url}{PAGES[screen]}")
-    await looked_at(page, screen)
+    await look_at(await office.enter(desk, bku), office, "portal", SCREENS)
 
 
 async def test_an_app_is_stopped_with_a_reason_and_let_in_again(
-    admin: OpenAs, service: Service, services: Services, bku: Tenant, watch: Watch
+    desk: BrowserContext, office: Office, services: Services, bku: Tenant, watch: Watch
 ) -> None:
     watch.tolerate("status of 422")
     await furnish(services, bku)
-    page = await admin(bku.institution_id)
-    await page.goto(f"{service.base_url}/admin/apps")
+    page = await office.enter(desk, bku)
+    await page.goto(office.address("/admin/apps"))
     await page.get_by_label("Name begins with").fill("bud")
     await page.get_by_role("button", name="Show").click()
     await page.get_by_role("link", name="Budget", exact=True).click()
@@ -97,7 +94,7 @@ async def test_an_app_is_stopped_with_a_reason_and_let_in_again(
     await page.get_by_role("button", name="Disable").click()
     await expect(page.get_by_role("status")).to_contain_text("The app is disabled")
     await expect(page.get_by_role("cell", name="It stores passwords in clear.")).to_be_visible()
-    await looked_at(page, "app-disabled")
+    await looked_at(page, "26-a-disabled-app")
     await page.get_by_role("link", name="Enable").click()
     await page.get_by_label("Reason").fill("It was mended.")
     await page.get_by_role("button", name="Enable").click()
@@ -105,12 +102,12 @@ async def test_an_app_is_stopped_with_a_reason_and_let_in_again(
 
 
 async def test_a_registration_token_is_copied_and_gone_when_one_comes_back(
-    admin: OpenAs, service: Service, services: Services, bku: Tenant, watch: Watch
+    desk: BrowserContext, office: Office, services: Services, bku: Tenant, watch: Watch
 ) -> None:
     """R43, R91: the browser has not kept the answer, and does not ask for it again by itself."""
     await furnish(services, bku)
-    page = await admin(bku.institution_id)
-    await page.goto(f"{service.base_url}/admin/intermediaries/agg")
+    page = await office.enter(desk, bku)
+    await page.goto(office.address("/admin/intermediaries/agg"))
     await page.get_by_role("link", name="Issue a token").click()
     await page.get_by_role("button", name="Issue a token").click()
     token = await page.get_by_label("Registration token", exact=True).input_value()
@@ -118,7 +115,7 @@ async def test_a_registration_token_is_copied_and_gone_when_one_comes_back(
     await page.get_by_role("button", name="Copy the registration token").click()
     assert await page.evaluate("navigator.clipboard.readText()") == token
     assert token not in page.url
-    await looked_at(page, "intermediary-token-shown")
+    await looked_at(page, "37-the-token")
     await page.get_by_role("link", name="I have kept the token").click()
     await expect(page.get_by_text(f"cns_registration_…{token[-4:]}")).to_be_visible()
     assert not TOKEN.search(await page.content())
@@ -127,14 +124,14 @@ async def test_a_registration_token_is_copied_and_gone_when_one_comes_back(
 
 
 async def test_a_token_in_the_wrong_hands_is_replaced_at_once(
-    admin: OpenAs, service: Service, services: Services, bku: Tenant
+    desk: BrowserContext, office: Office, services: Services, bku: Tenant
 ) -> None:
     await furnish(services, bku)
     await issue_registration_token(
         services, bku.institution_id, "agg", newest_seen=0, overlap=timedelta(0), actor=OPERATOR
     )
-    page = await admin(bku.institution_id)
-    await page.goto(f"{service.base_url}/admin/intermediaries/agg/token")
+    page = await office.enter(desk, bku)
+    await page.goto(office.address("/admin/intermediaries/agg/token"))
     await page.get_by_label("At once").check()
     await page.get_by_role("button", name="Rotate the token").click()
     await expect(page.get_by_text("No other token of this intermediary works.")).to_be_visible()

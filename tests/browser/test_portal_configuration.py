@@ -2,56 +2,49 @@
 
 import re
 
-import pytest
-from playwright.async_api import expect
+from playwright.async_api import BrowserContext, expect
 
 from consentry.domain.credential import SECRET_PATTERN
 from consentry.usecases.institution.add import add_institution
 from consentry.usecases.preview.add_test_customer import add_test_customer
 from consentry.usecases.services import Services
-from tests.browser.portals import OpenAs, looked_at
+from tests.browser.office import Office
+from tests.browser.portals import Screens, look_at, looked_at
 from tests.browser.watch import Watch
 from tests.builders import Tenant, add_application
 from tests.conftest import OPERATOR
-from tests.serving import Service
 
 DASHBOARD = "/admin/configuration/consent-dashboard"
-API_SETTINGS = "/admin/configuration/api-settings"
-CUSTOMER_AUTHENTICATION = "/admin/configuration/customer-authentication"
 THEME = "/admin/settings/theme"
-DOCUMENTATION = "/admin/documentation"
-PAGES = {
-    "consent-dashboard": DASHBOARD,
-    "rotate": f"{DASHBOARD}/rotate",
-    "leaked": f"{DASHBOARD}/leaked",
-    "api-settings": API_SETTINGS,
-    "customer-authentication": CUSTOMER_AUTHENTICATION,
-    "theme": THEME,
-    "theme-reset": f"{THEME}/reset",
-    "documentation": DOCUMENTATION,
+SCREENS: Screens = {
+    "41-api-settings": ("/admin/configuration/api-settings", None, "API settings"),
+    "42-customer-authentication": ("/admin/configuration/customer-authentication", None, "Customer authentication"),
+    "51-consent-dashboard": (DASHBOARD, None, "API credentials"),
+    "52-rotate": (f"{DASHBOARD}/rotate", None, "Rotate"),
+    "53-leaked": (f"{DASHBOARD}/leaked", None, "leaked"),
+    "61-theme": (THEME, None, "Theme"),
+    "61-theme-reset": (f"{THEME}/reset", None, "Reset the theme"),
+    "81-documentation": ("/admin/documentation", None, "documentation"),
 }
 SHOWN_ONCE = re.compile(SECRET_PATTERN)
 
 
-@pytest.mark.parametrize("screen", PAGES)
 async def test_pages_fit_every_window_and_are_accessible(
-    admin: OpenAs, service: Service, services: Services, bku: Tenant, screen: str
+    desk: BrowserContext, office: Office, services: Services, bku: Tenant
 ) -> None:
     await add_test_customer(services, bku.institution_id, actor=OPERATOR)
-    page = await admin(bku.institution_id)
-    await page.goto(f"{service.base_url}{PAGES[screen]}")
-    await looked_at(page, screen)
+    await look_at(await office.enter(desk, bku), office, "portal", SCREENS)
 
 
 async def test_a_secret_is_generated_copied_and_gone_when_one_comes_back(
-    admin: OpenAs, service: Service, services: Services, bku: Tenant, watch: Watch
+    desk: BrowserContext, office: Office, services: Services, bku: Tenant, watch: Watch
 ) -> None:
     """R43, R91, R110: the browser's back button and a reload show no secret again."""
     watch.tolerate("status of 409")
     public_id = f"new-{bku.public_id}"
     fresh = await add_institution(services, public_id=public_id, name="Fresh Bank", actor=OPERATOR)
-    page = await admin(fresh.institution_id)
-    await page.goto(f"{service.base_url}{DASHBOARD}")
+    page = await office.enter(desk, Tenant(fresh.institution_id, public_id, "", ""))
+    await page.goto(office.address(DASHBOARD))
     await page.get_by_role("button", name="Generate API credentials").click()
     secret = await page.get_by_label("Client secret", exact=True).input_value()
     assert SHOWN_ONCE.fullmatch(secret)
@@ -61,7 +54,7 @@ async def test_a_secret_is_generated_copied_and_gone_when_one_comes_back(
     await page.get_by_role("button", name="Copy: With your secret in it").click()
     assert secret in await page.evaluate("navigator.clipboard.readText()")
     assert secret not in page.url
-    await looked_at(page, "secret")
+    await looked_at(page, "54-the-secret")
     await page.get_by_role("link", name="I have kept the secret").click()
     await expect(page.get_by_role("heading", name="API credentials")).to_be_visible()
     for move in (page.go_back, page.go_forward, page.reload):
@@ -71,12 +64,12 @@ async def test_a_secret_is_generated_copied_and_gone_when_one_comes_back(
 
 
 async def test_the_dashboard_of_a_test_customer_opens_in_a_new_tab(
-    admin: OpenAs, service: Service, services: Services, bku: Tenant
+    desk: BrowserContext, office: Office, services: Services, bku: Tenant
 ) -> None:
     await add_application(services.session, bku, "quillvane")
     await add_test_customer(services, bku.institution_id, actor=OPERATOR)
-    page = await admin(bku.institution_id)
-    await page.goto(f"{service.base_url}{DASHBOARD}")
+    page = await office.enter(desk, bku)
+    await page.goto(office.address(DASHBOARD))
     async with page.context.expect_page() as opening:
         await page.get_by_role("button", name="Open the dashboard").click()
     opened = await opening.value
@@ -84,9 +77,11 @@ async def test_the_dashboard_of_a_test_customer_opens_in_a_new_tab(
     assert "eyJ" not in opened.url
 
 
-async def test_the_preview_of_the_theme_follows_what_is_typed(admin: OpenAs, service: Service, bku: Tenant) -> None:
-    page = await admin(bku.institution_id)
-    await page.goto(f"{service.base_url}{THEME}")
+async def test_the_preview_of_the_theme_follows_what_is_typed(
+    desk: BrowserContext, office: Office, bku: Tenant
+) -> None:
+    page = await office.enter(desk, bku)
+    await page.goto(office.address(THEME))
     await page.get_by_label("Accent", exact=True).fill("#ffe14d")
     await expect(page.get_by_text("instead of #ffe14d").first).to_be_visible()
     await page.get_by_label("Pick a colour: Accent").fill("#0b6e4f")

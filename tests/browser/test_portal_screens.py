@@ -1,37 +1,31 @@
 """Pages of the portals: looked at in a wide and a narrow window, in both schemes, and asked by axe.
 
 Those about apps and about the configuration have modules of their own.
-The screenshots in build/screenshots/portal and /partner are taken here; look at them after a change.
+The screenshots are in build/screenshots/portal and /partner; look at them after a change.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest_asyncio
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import BrowserContext, Page
 
 from consentry.domain.staff import House
 from consentry.store import houses
 from consentry.usecases.counting.count_consents import count_consents
-from tests.browser import axe, gallery
-from tests.browser.gallery import Variant
 from tests.browser.households import Household
-from tests.browser.layout import sideways
 from tests.browser.office import Office
+from tests.browser.portals import Screens, look_at, press
 from tests.browser.watch import Watch
 from tests.builders import Tenant
 from tests.portal.idp import establish
 
-WIDE, NARROW = Variant("light", 1200), Variant("dark", 320)
-Way = Callable[[Page], Awaitable[None]]
-
-
-def _press(name: str) -> Way:
-    async def way(page: Page) -> None:
-        await page.get_by_role("button", name=name, exact=True).first.click()
-        await page.wait_for_load_state()
-
-    return way
+DRAWN = """async () => {
+  for (const image of document.images) {
+    image.loading = "eager";
+    await image.decode();
+  }
+  return document.images.length;
+}"""
 
 
 async def _unfold(page: Page) -> None:
@@ -39,17 +33,20 @@ async def _unfold(page: Page) -> None:
         await summary.click()
 
 
+async def _drawn(page: Page) -> None:
+    assert await page.evaluate(DRAWN) >= 6
+
+
 CUSTOMER = "/admin/customer/states"
-# The name of the screen, its path, what is done there, and a heading or text that says: here it is.
-SCREENS: dict[str, tuple[str, Way | None, str]] = {
-    "01-overview": ("/admin/overview?range=12m", None, "Overview"),
+SCREENS: Screens = {
+    "01-overview": ("/admin/overview?range=12m", _drawn, "Overview"),
     "11-customers": ("/admin/customers", None, "Customers"),
     "12-customers-found": ("/admin/customers?customer=sta", None, "1 customer fits"),
     "13-nobody-found": ("/admin/customers?customer=nowhere", None, "No customer fits"),
     "14-a-reason": ("/admin/customers/open?customer=many", None, "Reason or ticket"),
     "15-a-customer": (CUSTOMER, _unfold, "Budget Buddy"),
     "16-a-consent": (f"{CUSTOMER}/consents/_budget-states", None, "Budget Buddy"),
-    "17-stop-one": (f"{CUSTOMER}/consents/_budget-states/stop", _press("Stop sharing"), "3 to 500"),
+    "17-stop-one": (f"{CUSTOMER}/consents/_budget-states/stop", press("Stop sharing"), "3 to 500"),
     "18-stop-all": (f"{CUSTOMER}/stop-all", None, "Reason"),
     "19-block": (f"{CUSTOMER}/block", None, "Reason"),
     "20-evidence": (f"{CUSTOMER}/evidence", None, "vidence"),
@@ -63,8 +60,8 @@ SCREENS: dict[str, tuple[str, Way | None, str]] = {
 
 
 THEIRS = "/partner/institutions/{bku}"
-PARTNERS_SCREENS: dict[str, tuple[str, Way | None, str]] = {
-    "01-overview": ("/partner/overview", None, "Overview"),
+PARTNERS_SCREENS: Screens = {
+    "01-overview": ("/partner/overview", _drawn, "Overview"),
     "11-institutions": ("/partner/institutions", None, "Institutions"),
     "12-an-institution": (THEIRS, None, "Institution"),
     "13-change": (f"{THEIRS}/edit", None, "Status"),
@@ -72,12 +69,12 @@ PARTNERS_SCREENS: dict[str, tuple[str, Way | None, str]] = {
     "15-its-intermediaries": (f"{THEIRS}/intermediaries", None, "Linker"),
     "16-its-members": (f"{THEIRS}/members", None, "embers"),
     "17-a-first-admin": (f"{THEIRS}/first-admin", None, "mail"),
-    "21-a-new-institution": ("/partner/new-institution", _press("Add and invite"), "mail"),
+    "21-a-new-institution": ("/partner/new-institution", press("Add and invite"), "mail"),
     "61-team": ("/partner/settings/team", None, "Team members"),
     "64-authentication": ("/partner/settings/authentication", None, "Admin authentication"),
     "71-logs": ("/partner/logs", None, "Logs"),
 }
-OUTSIDE_SCREENS: dict[str, tuple[str, Way | None, str]] = {
+OUTSIDE_SCREENS: Screens = {
     "01-sign-in": ("/admin/sign-in?institution={bku}", None, "Sign in"),
     "02-which-institution": ("/admin/sign-in", None, "nstitution"),
     "03-set-up": ("/admin/set-up", None, "ode"),
@@ -101,7 +98,7 @@ async def test_every_page_of_the_portal_fits_its_window_and_is_accessible(
     manager: Page, office: Office, watch: Watch
 ) -> None:
     watch.tolerate("404", "422")
-    await _look_at(manager, office, "portal", SCREENS)
+    await look_at(manager, office, "portal", SCREENS)
 
 
 async def test_every_page_of_the_partners_portal_fits_its_window_and_is_accessible(
@@ -116,7 +113,7 @@ async def test_every_page_of_the_partners_portal_fits_its_window_and_is_accessib
         )
         await houses.give_to_partner(connection, bku.institution_id, partner_id=partner_id)
     page = await office.enter(context, replace(bku, institution_id=partner_id), house=House.PARTNER)
-    await _look_at(page, office, "partner", PARTNERS_SCREENS, bku=bku.public_id)
+    await look_at(page, office, "partner", PARTNERS_SCREENS, bku=bku.public_id)
 
 
 async def test_the_pages_before_the_sign_in_fit_their_window_and_are_accessible(
@@ -124,28 +121,4 @@ async def test_the_pages_before_the_sign_in_fit_their_window_and_are_accessible(
 ) -> None:
     watch.tolerate("404", "422")
     await establish(office.services, bku, "https://idp.bank.example")
-    await _look_at(page, office, "sign-in", OUTSIDE_SCREENS, bku=bku.public_id)
-
-
-async def _look_at(
-    page: Page, office: Office, area: str, screens: dict[str, tuple[str, Way | None, str]], **names: str
-) -> None:
-    problems = []
-    for screen, (path, way, sign) in screens.items():
-        await page.goto(office.address(path.format(**names)))
-        if way:
-            await way(page)
-        await expect(page.locator("body")).to_contain_text(sign)
-        problems += [f"{screen}: {problem}" for problem in await _problems(page, area, screen)]
-    assert not problems, "\n".join(problems)
-
-
-async def _problems(page: Page, area: str, screen: str) -> list[str]:
-    found = []
-    for variant in (NARROW, WIDE):
-        await gallery.look(page, variant)
-        found += [f"{variant} sideways: {element}" for element in await sideways(page)]
-        await gallery.shoot(page, area, screen, variant)
-        rules = axe.CONTRAST if variant.scheme == "dark" else None
-        found += [f"{variant} {violation}" for violation in await axe.violations(page, rules=rules)]
-    return found
+    await look_at(page, office, "sign-in", OUTSIDE_SCREENS, bku=bku.public_id)
