@@ -9,12 +9,13 @@ import pytest
 from starlette.requests import Request
 
 from consentry.config import Settings
-from consentry.domain.refusal import TooManyInvitations, UnknownPortalAddress
-from consentry.domain.staff import House, Role
+from consentry.domain.refusal import InvalidSettings, TooManyInvitations, UnknownPortalAddress
+from consentry.domain.staff import House, Role, check_email
 from consentry.usecases.mail.allowance import MOST
 from consentry.usecases.partner.give import give_institution
 from consentry.usecases.services import Services
 from consentry.usecases.staff.invite import invite
+from consentry.web.portal.lists import neutral
 from consentry.web.portal.origins import linked_origin, portal_origin
 from tests.builders import Tenant
 from tests.conftest import OPERATOR, Database
@@ -252,3 +253,27 @@ async def test_who_tries_to_come_in_too_often_waits_and_others_do_not(
         assert visitor.send("POST", "/admin/set-up", data={"code": "x"}, headers=from_another).status_code == 403
     finally:
         service.stop()
+
+
+@pytest.mark.parametrize("email", ["ada@ban\u212a.example", "\u212aate@bank.example", "ad\u00e9@bank.example"])
+def test_no_address_becomes_somebody_else_s_when_it_is_made_small(email: str) -> None:
+    """R87: the sign of the unit kelvin is a k then, and a provider may have verified it for anybody."""
+    with pytest.raises(InvalidSettings):
+        check_email(email)
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [
+        ("=1+1", "'=1+1"),
+        (" @SUM(A1)", "' @SUM(A1)"),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        ("Savings; =1+1", "Savings; '=1+1"),
+        ("a;-1;+2\t|x", "a;'-1;'+2\t'|x"),
+        ("Savings; 1234", "Savings; 1234"),
+        ("a-b = c", "a-b = c"),
+        (-5, "-5"),
+    ],
+)
+def test_no_spreadsheet_finds_a_formula_however_it_divides_columns(cell: object, written: str) -> None:
+    assert neutral(cell) == written

@@ -106,11 +106,19 @@ class Member:
 def check_email(text: str) -> str:
     """Give an e-mail address in small letters, as it is compared.
 
+    It is of ASCII alone: other letters can become these when they are made small, and so somebody else's address.
+
     Raises:
         InvalidSettings: `email`; it is none.
     """
     lowered = text.strip().lower()
-    if len(lowered) > 254 or not lowered.isprintable() or not _EMAIL.fullmatch(lowered) or ".." in lowered:
+    if (
+        len(lowered) > 254
+        or not text.isascii()
+        or not lowered.isprintable()
+        or not _EMAIL.fullmatch(lowered)
+        or ".." in lowered
+    ):
         raise InvalidSettings({"email": "Give an e-mail address such as ada@bank.example."})
     return lowered
 

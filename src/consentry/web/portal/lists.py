@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -17,7 +18,9 @@ PAGE: Final = 50
 """How many entries a page of a list has, unless it says otherwise."""
 MOST_IN_CSV: Final = 10_000
 """How many entries a file has at most."""
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")  # noqa: RUF001
+# Where a semicolon or a tab divides the columns, a formula can begin behind one.
+_FORMULA_BEHIND: Final = re.compile(r"([;\t]\s*)(?=[=+@|%＝＋－＠-])")  # noqa: RUF001
 _LONGEST_FILTER: Final = 200
 
 
@@ -46,7 +49,7 @@ def neutral(cell: object) -> str:
         return ""
     if isinstance(cell, int | float):
         return str(cell)
-    text = str(cell).replace("\x00", "")
+    text = _FORMULA_BEHIND.sub(r"\1'", str(cell).replace("\x00", ""))
     return f"'{text}" if text.lstrip().startswith(_FORMULA) or text.startswith(_FORMULA) else text
 
 
