@@ -6,6 +6,7 @@ time to the last byte. Making the data takes some minutes the first time.
 
 import argparse
 import asyncio
+import html
 import http.client
 import os
 import re
@@ -26,11 +27,23 @@ from consentry.web.portal.cookies import SESSION
 BUDGET_MILLISECONDS = 150.0
 CUSTOMER = "customer-00123456"
 CONSENT = "_bench00123456-2"
+OPENED = f"/admin/customer/{CUSTOMER}"
 PAGES = (
     "/admin/account",
     "/admin/overview",
-    "/admin/customers",
+    "/admin/overview?range=12m",
+    "/admin/customers?customer=customer-0012",
+    "/admin/customers?ending=1234",
+    "/admin/customers?app=app-7",
+    f"/admin/customers?consent={CONSENT}",
+    f"/admin/customers/open?customer={CUSTOMER}",
+    OPENED,
+    f"{OPENED}/consents/{CONSENT}",
+    f"{OPENED}/stop-all",
     "/admin/apps",
+    "/admin/apps?sort=customers",
+    "/admin/apps/app-7",
+    "/admin/apps/app-7/disable",
     "/admin/intermediaries",
     "/admin/configuration/api-settings",
     "/admin/configuration/customer-authentication",
@@ -39,8 +52,12 @@ PAGES = (
     "/admin/settings/team",
     "/admin/settings/authentication",
     "/admin/logs",
+    "/admin/logs?outcome=refused",
+    "/admin/logs?member=person-7",
+    f"/admin/logs?subject={CUSTOMER}",
     "/admin/documentation",
 )
+"""Pages; the charts that one of them shows are asked for as well."""
 
 
 @dataclass(slots=True)
@@ -97,6 +114,12 @@ def measure(visitor: Visitor, paths: list[str], *, rate: float, samples: int) ->
     return timed
 
 
+def charts_of(visitor: Visitor, path: str) -> list[str]:
+    """Return the addresses of the charts that a page shows."""
+    found = re.findall(rb'"(/admin/overview/chart/[^"]+)"', visitor.get(path)[1])
+    return sorted({html.unescape(address.decode()) for address in found})
+
+
 def tell(timed: list[Timed]) -> bool:
     """Print the table; tell whether every page keeps the budget."""
     print(f"{'page':<66} {'median':>8} {'p99':>8} failed")
@@ -132,7 +155,9 @@ def main() -> int:
         server = start_server(cluster, workers=1, companion=False, surfaces="portal")
         try:
             visitor = Visitor(server.port, team.session)
-            return 0 if tell(measure(visitor, list(PAGES), rate=chosen.rate, samples=chosen.samples)) else 1
+            visitor.post("/admin/customers/open", {"customer": CUSTOMER, "reason": "Ticket 4711"})
+            paths = [*PAGES, *charts_of(visitor, "/admin/overview?range=12m")]
+            return 0 if tell(measure(visitor, paths, rate=chosen.rate, samples=chosen.samples)) else 1
         finally:
             server.end()
     finally:
