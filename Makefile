@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
-JOBS ?= 2
+JOBS ?= 3
 UV_VERSION := 0.13.9
 
 VENV := .venv
@@ -28,7 +28,7 @@ programs: $(VENV)/.test
 	@PYTHON=$(PYTHON) .ci/programs
 	@$(BIN)/python -m tests.browser.chromium --install >/dev/null
 
-# Tests that kill processes or need the machine to themselves come first, one after the other.
+# Tests that measure, or need the machine to themselves, come first, one after the other.
 # Exit status 5 means that none was collected, which is no failure of this half.
 test: programs ## set up and run every test, quick tier
 	@rm -rf build/screenshots

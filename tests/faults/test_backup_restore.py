@@ -27,8 +27,6 @@ from tests.faults.drill import BURNT, CARD, CHECKING, SAVINGS, Past, change, liv
 from tests.faults.homes import Home, empty_home, new_home, seal_everything
 from tests.web.calls import Api, refused
 
-pytestmark = pytest.mark.serial
-
 # A restore takes it when everything is loaded.
 PARTITIONS_LOCK: Final = "hashtextextended('consentry.ensure_partitions', 0)"
 
