@@ -226,6 +226,12 @@ async def test_a_path_with_characters_that_no_id_has_leads_nowhere(
         assert admin.get(path).status_code == 404, path
 
 
+@pytest.mark.parametrize("customer", ["", "\x00", "a\x00b", "nobody", "a b"])
+async def test_a_dashboard_opens_for_no_customer_that_can_not_be(admin: Visitor, customer: str) -> None:
+    answer = admin.post("/admin/configuration/consent-dashboard/preview", {"customer": customer})
+    assert answer.status_code == 404
+
+
 async def test_who_tries_to_come_in_too_often_waits_and_others_do_not(
     database: Database, client: httpx.Client, bku: Tenant
 ) -> None:

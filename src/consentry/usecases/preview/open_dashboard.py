@@ -6,6 +6,7 @@ from consentry import jose
 from consentry.domain.actor import Actor
 from consentry.domain.institution import InstitutionStatus
 from consentry.domain.refusal import InstitutionNotEnabled, UnknownTestCustomer
+from consentry.domain.scope import is_customer_id
 from consentry.domain.token import TOKEN_LIFETIME, TokenClaims
 from consentry.store import audit, institutions, test_customers, tokens
 from consentry.usecases.services import Services
@@ -27,7 +28,7 @@ async def issue_preview_token(
         TemporarilyUnavailable: the store can't be reached or can't write.
     """
     async with services.session.begin(institution_id) as connection:
-        if not await test_customers.is_one(connection, institution_id, customer_id):
+        if not is_customer_id(customer_id) or not await test_customers.is_one(connection, institution_id, customer_id):
             raise UnknownTestCustomer
         (institution,) = await institutions.visible(connection)
         if institution.status is not InstitutionStatus.ENABLED:
