@@ -46,7 +46,7 @@ def person(issuer: str, sub: str, *, email: str | None = None, verified: bool = 
     return Person(issuer=issuer, sub=sub, claims=claims)
 
 
-async def establish(services: Services, tenant: Tenant, issuer: str) -> None:
+async def establish(services: Services, tenant: Tenant, issuer: str, *, secret: str = SECRET) -> None:
     """Put a provider in force for a house."""
     await establish_provider(
         services,
@@ -54,7 +54,7 @@ async def establish(services: Services, tenant: Tenant, issuer: str) -> None:
         discovery_url=f"{issuer}/.well-known/openid-configuration",
         issuer=issuer,
         client_id="portal",
-        client_secret=SECRET,
+        client_secret=secret,
         actor=OPERATOR,
     )
 

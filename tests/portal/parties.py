@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from consentry.store.session import Session
+from consentry.store.session import Connection, Session
 from tests.builders import Tenant
 
 
@@ -16,11 +16,7 @@ async def add_app(session: Session, tenant: Tenant, application_id: str, **colum
         **columns,
     }
     async with session.begin(tenant.institution_id) as connection:
-        await connection.execute(
-            f"""insert into consentry.applications ({", ".join(values)})
-                values ({", ".join(f"${n}" for n in range(1, len(values) + 1))})""",
-            *values.values(),
-        )
+        await _insert(connection, "applications", values)
         for name, count in counts.items():
             await connection.execute(
                 f"""update consentry.application_counts set {name} = $3
@@ -40,8 +36,9 @@ async def add_intermediary(session: Session, tenant: Tenant, intermediary_id: st
         **columns,
     }
     async with session.begin(tenant.institution_id) as connection:
-        await connection.execute(
-            f"""insert into consentry.intermediaries ({", ".join(values)})
-                values ({", ".join(f"${n}" for n in range(1, len(values) + 1))})""",
-            *values.values(),
-        )
+        await _insert(connection, "intermediaries", values)
+
+
+async def _insert(connection: Connection, table: str, values: dict[str, Any]) -> None:
+    places = ", ".join(f"${number}" for number in range(1, len(values) + 1))
+    await connection.execute(f"insert into consentry.{table} ({', '.join(values)}) values ({places})", *values.values())

@@ -93,7 +93,7 @@ async def test_a_look_is_recorded_with_its_reason_and_lasts_without_another(
     assert entry["source"] == "127.0.0.1"
     assert entry["request_id"]
     page = text_of(visitor.get(OWN))
-    assert "Looked at the customer" in page
+    assert "Customer opened" in page
     assert REASON in page
     assert "Compliance-" in page
 

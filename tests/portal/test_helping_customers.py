@@ -298,7 +298,7 @@ async def test_receipts_are_files_and_stand_in_the_timeline(
     assert {entry["actor_id"] for entry in await told(super_connection, bku, "receipt.made")} == {
         str(visitor.member_id)
     }
-    assert text_of(visitor.get(path)).count("Made a receipt") == 2
+    assert text_of(visitor.get(path)).count("Receipt made") == 2
     assert visitor.get(f"{path}/receipt.pdf").status_code in (404, 405)
 
 

@@ -19,7 +19,7 @@ from consentry.store.audit_log import SUBJECT_KINDS, LogFilter
 from consentry.usecases.audit.read_log import read_log
 from consentry.usecases.credentials.rotate import rotate_credentials
 from consentry.usecases.services import Services
-from consentry.web.portal.records import log_words
+from consentry.web.portal import audit_words
 from tests.builders import Tenant
 from tests.conftest import OPERATOR
 from tests.portal.conftest import SignIn
@@ -333,7 +333,7 @@ def test_every_action_in_the_code_is_told_in_words() -> None:
     actions = set(re.findall(r'action="([a-z_]+\.[a-z_]+)"', code))
     assert len(actions) > 40
     for action in actions:
-        words = log_words.action_words(action)
+        words = audit_words.action_words(action)
         assert words[0].isupper()
         assert "_" not in words
         assert "." not in words
@@ -346,7 +346,7 @@ def test_everything_that_entries_are_about_is_found_by_its_id() -> None:
 
 
 def test_what_has_no_words_is_readable() -> None:
-    assert log_words.action_words("something.was_done") == "Something: was done"
-    assert log_words.action_words("portal.team.change_role") == "Team: change role"
-    assert log_words.action_words("") == ""
-    assert log_words.subject_words("odd_thing") == "Odd thing"
+    assert audit_words.action_words("something.was_done") == "Something: was done"
+    assert audit_words.action_words("portal.team.change_role") == "Team: change role"
+    assert audit_words.action_words("") == ""
+    assert audit_words.subject_words("odd_thing") == "Odd thing"

@@ -15,21 +15,9 @@ from consentry.usecases.staff.setup_links import MadeSetupLink, make_setup_link
 from tests.builders import Tenant
 from tests.conftest import OPERATOR
 from tests.portal.conftest import SignIn
+from tests.portal.idp import SECRET, establish
 
 ISSUER = "https://idp.bank.example"
-SECRET = "the-secret-of-the-staff's-provider"
-
-
-async def establish(services: Services, tenant: Tenant, *, issuer: str = ISSUER, secret: str = SECRET) -> None:
-    await establish_provider(
-        services,
-        tenant.institution_id,
-        discovery_url=f"{issuer}/.well-known/openid-configuration",
-        issuer=issuer,
-        client_id="portal",
-        client_secret=secret,
-        actor=OPERATOR,
-    )
 
 
 async def opened(services: Services, tenant: Tenant) -> str:
@@ -46,7 +34,7 @@ async def test_a_provider_is_in_force_at_once_and_its_secret_is_sealed(
     services: Services, bku: Tenant, other: Tenant, super_connection: Any
 ) -> None:
     """R91: the secret is in no row, no audit and no repr."""
-    await establish(services, bku)
+    await establish(services, bku, ISSUER)
     found = await show_provider(services, bku.institution_id)
     assert found is not None
     assert (found.issuer, found.client_id, found.has_secret) == (ISSUER, "portal", True)
@@ -65,7 +53,7 @@ async def test_a_provider_is_in_force_at_once_and_its_secret_is_sealed(
 async def test_a_secret_sealed_for_one_house_opens_for_no_other(
     services: Services, bku: Tenant, other: Tenant, super_connection: Any
 ) -> None:
-    await establish(services, bku)
+    await establish(services, bku, ISSUER)
     await super_connection.execute(
         """insert into consentry.staff_providers select $2, state, discovery_url, issuer, client_id, sealed_secret,
            sealed_under, version, changed_at from consentry.staff_providers where institution_id = $1""",
@@ -102,11 +90,11 @@ async def test_members_are_known_by_their_email_again_at_another_issuer_alone(
     services: Services, bku: Tenant, signed_in: SignIn
 ) -> None:
     """R87: who somebody is belongs to the issuer that said so."""
-    await establish(services, bku)
+    await establish(services, bku, ISSUER)
     member = await signed_in(Role.ADMIN)
-    await establish(services, bku, secret="another")
+    await establish(services, bku, ISSUER, secret="another")
     assert member.get("/admin/account").status_code == 200
-    await establish(services, bku, issuer="https://login.bank.example")
+    await establish(services, bku, "https://login.bank.example")
     assert member.get("/admin/account").status_code == 303
     async with services.session.begin(bku.institution_id) as connection:
         (found,) = await staff.members(connection, bku.institution_id)
@@ -116,7 +104,7 @@ async def test_members_are_known_by_their_email_again_at_another_issuer_alone(
 async def test_a_forgotten_provider_ends_all_sessions_and_lets_a_first_admin_in_again(
     services: Services, bku: Tenant, signed_in: SignIn
 ) -> None:
-    await establish(services, bku)
+    await establish(services, bku, ISSUER)
     member = await signed_in(Role.USER)
     with pytest.raises(ProviderInForce):
         await link(services, bku)

@@ -55,6 +55,11 @@ def hours(number: float | str) -> str:
     return f"{number} hour" if str(number) in ("1", "1.0") else f"{number} hours"
 
 
+def as_of(at: datetime | None) -> str:
+    """Say until when something is counted."""
+    return "Not counted yet; the worker does that every few seconds." if at is None else f"As of {moment(at)}."
+
+
 def thousands(number: int) -> str:
     """Write a number with its thousands apart: `12,345`."""
     return f"{number:,}"
@@ -81,6 +86,7 @@ def _several(number: int, unit: str) -> str:
 
 FILTERS: Final[Mapping[str, Callable[..., str]]] = {
     "moment": moment,
+    "as_of": as_of,
     "second": second,
     "day": day,
     "month": month,

@@ -17,7 +17,7 @@ from consentry.web.html.forms import read_form
 from consentry.web.portal.customers.as_seen import ENGLISH, SeenConsent, seen_consent
 from consentry.web.portal.customers.looked import Visit
 from consentry.web.portal.customers.one import MAY_CHANGE
-from consentry.web.portal.customers.words import timeline_of, who
+from consentry.web.portal.customers.timeline import timeline_of, who
 from consentry.web.portal.lists import told_of
 from consentry.web.receipts.files import OfInstitution, make_receipt
 

@@ -15,7 +15,7 @@ from consentry.usecases.services import Services
 from consentry.web.embed.cards import visible
 from consentry.web.portal.customers.as_seen import seen_listing
 from consentry.web.portal.customers.looked import Visit
-from consentry.web.portal.customers.words import lines_of, who
+from consentry.web.portal.customers.timeline import lines_of, who
 from consentry.web.portal.lists import MOST_IN_CSV, csv_answer, told_of
 from consentry.web.portal.segments import segment
 from consentry.web.portal.words import second

@@ -16,6 +16,7 @@ from consentry.usecases.intermediary.list_intermediaries import list_intermediar
 from consentry.usecases.intermediary.show_intermediary import ShownAct, ShownIntermediary, show_intermediary
 from consentry.usecases.services import Services
 from consentry.web.embed.cards import visible
+from consentry.web.portal.audit_words import action_words
 from consentry.web.portal.doors import PortalRoute, portal_route
 from consentry.web.portal.lists import (
     MOST_IN_CSV,
@@ -28,10 +29,12 @@ from consentry.web.portal.lists import (
     told_of,
 )
 from consentry.web.portal.rendering import render
-from consentry.web.portal.segments import id_of
+from consentry.web.portal.segments import id_of, segment
 from consentry.web.portal.signed_in import SignedIn
 from consentry.web.portal.words import actor_words, second
 
+PATH: Final = "/admin/intermediaries"
+TRAIL: Final = ((PATH, "Intermediaries"),)
 STATUS_WORDS: Final = {IntermediaryStatus.ACTIVE: "Active", IntermediaryStatus.DISABLED: "Disabled"}
 APPROVAL_WORDS: Final = {Approval.BY_HAND: "By hand", Approval.AUTOMATIC: "Automatically"}
 _ORDER_WORDS: Final = {IntermediaryOrder.NAME: "Name", IntermediaryOrder.NEWEST: "Newest first"}
@@ -40,14 +43,6 @@ _TOLD: Final = {
     "changed": "What you set is saved.",
     "disable": "The intermediary is disabled: nothing is answered to its apps from now on. Consents stay.",
     "enable": "The intermediary is enabled: its active apps are answered again.",
-}
-_ACTS: Final = {
-    "intermediary.added": "Added",
-    "intermediary.changed": "Settings changed",
-    "intermediary.disabled": "Disabled",
-    "intermediary.enabled": "Enabled",
-    "registration_token.issued": "Token issued",
-    "registration_token.rotated": "Token rotated",
 }
 _FIELDS: Final = {
     "name": "name",
@@ -136,11 +131,10 @@ def routes(services: Services) -> list[PortalRoute]:
     """Give the routes of the pages that only show intermediaries."""
     pages = IntermediaryPages(services)
     everybody = ROLES[House.INSTITUTION]
-    path = "/admin/intermediaries"
     return [
-        portal_route(path, pages.show_list, role=everybody, name="portal.intermediaries"),
-        portal_route(f"{path}.csv", pages.list_csv, role=everybody, name="portal.intermediaries_csv"),
-        portal_route(f"{path}/{{intermediary}}", pages.show_one, role=everybody, name="portal.intermediary"),
+        portal_route(PATH, pages.show_list, role=everybody, name="portal.intermediaries"),
+        portal_route(f"{PATH}.csv", pages.list_csv, role=everybody, name="portal.intermediaries_csv"),
+        portal_route(f"{PATH}/{{intermediary}}", pages.show_one, role=everybody, name="portal.intermediary"),
     ]
 
 
@@ -169,7 +163,7 @@ def intermediary_page(
         title=name_of(shown.intermediary),
         section="intermediaries",
         status=status,
-        trail=((f"{staff.prefix}/intermediaries", "Intermediaries"),),
+        trail=TRAIL,
         told=told,
         problem=problem,
         shown=shown,
@@ -177,7 +171,7 @@ def intermediary_page(
         its_apps=its_apps,
         statuses=STATUS_WORDS,
         approvals=APPROVAL_WORDS,
-        acts=[(act, _ACTS.get(act.action, act.action), _what(act), _who(act)) for act in shown.acts],
+        acts=[(act, action_words(act.action), _what(act), _who(act)) for act in shown.acts],
         may_change=staff.role is Role.ADMIN,
         following=following_of(its_apps.after),
     )
@@ -186,6 +180,16 @@ def intermediary_page(
 def name_of(one: Intermediary) -> str:
     """Give the name of an intermediary without controls (R83); its id if it is none."""
     return visible(one.settings.name) or one.intermediary_id
+
+
+def place_of(intermediary_id: str) -> str:
+    """Give the path of an intermediary's page."""
+    return f"{PATH}/{segment(intermediary_id)}"
+
+
+def trail_to(one: Intermediary) -> tuple[tuple[str, str], ...]:
+    """Give the trail of the pages below an intermediary's own."""
+    return (*TRAIL, (place_of(one.intermediary_id), name_of(one)))
 
 
 def _what(act: ShownAct) -> str:

@@ -19,9 +19,9 @@ from consentry.usecases.services import Services
 from consentry.web.errors import page_status
 from consentry.web.html.forms import read_form
 from consentry.web.portal.doors import PortalRoute, portal_route
-from consentry.web.portal.receivers.intermediaries import changed_page, name_of
+from consentry.web.portal.receivers.intermediaries import PATH, changed_page, name_of, place_of, trail_to
 from consentry.web.portal.rendering import render
-from consentry.web.portal.segments import id_of, segment
+from consentry.web.portal.segments import id_of
 from consentry.web.portal.signed_in import SignedIn
 
 _DECISIONS: Final = {"disable": IntermediaryStatus.DISABLED, "enable": IntermediaryStatus.ACTIVE}
@@ -59,7 +59,7 @@ class IntermediaryDecisionPages:
             return _question(staff, shown, decision, reason=reason, problem=refusal.fields["reason"])
         except ChangedMeanwhile:
             return await self._changed(staff, intermediary_id)
-        return RedirectResponse(f"{_place(staff, intermediary_id)}?notice={decision}", status_code=303)
+        return RedirectResponse(f"{place_of(intermediary_id)}?notice={decision}", status_code=303)
 
     async def ask_about_token(self, request: Request, staff: SignedIn) -> Response:
         """Ask how a token is to be issued or replaced."""
@@ -89,8 +89,8 @@ class IntermediaryDecisionPages:
             "receivers/intermediary_token_shown.html",
             title="The new token",
             section="intermediaries",
-            trail=_trail(staff, shown),
-            place=_place(staff, intermediary_id),
+            trail=trail_to(shown.intermediary),
+            place=place_of(intermediary_id),
             one=shown.intermediary,
             issued=issued,
         )
@@ -114,7 +114,7 @@ class IntermediaryDecisionPages:
 def routes(services: Services) -> list[PortalRoute]:
     """Give the routes of the pages; those about tokens go first, because the others take any word."""
     pages = IntermediaryDecisionPages(services)
-    token, decision = "/admin/intermediaries/{intermediary}/token", "/admin/intermediaries/{intermediary}/{decision}"
+    token, decision = f"{PATH}/{{intermediary}}/token", f"{PATH}/{{intermediary}}/{{decision}}"
     only, post = Role.ADMIN, ("POST",)
     return [
         portal_route(token, pages.ask_about_token, role=only, name="portal.registration_token"),
@@ -134,8 +134,8 @@ def _question(
         title=f"{decision.capitalize()} {name_of(one)}?",
         section="intermediaries",
         status=422 if problem else 200,
-        trail=_trail(staff, shown),
-        place=_place(staff, one.intermediary_id),
+        trail=trail_to(shown.intermediary),
+        place=place_of(one.intermediary_id),
         decision=decision,
         stops=decision == "disable",
         one=one,
@@ -153,22 +153,10 @@ def _token_form(staff: SignedIn, shown: ShownIntermediary, *, problem: str = "")
         title="Rotate the token" if shown.live_tokens else "Issue a token",
         section="intermediaries",
         status=422 if problem else 200,
-        trail=_trail(staff, shown),
-        place=_place(staff, shown.intermediary.intermediary_id),
+        trail=trail_to(shown.intermediary),
+        place=place_of(shown.intermediary.intermediary_id),
         one=shown.intermediary,
         live=shown.live_tokens,
         newest=shown.newest_token,
         problem=problem,
     )
-
-
-def _trail(staff: SignedIn, shown: ShownIntermediary) -> tuple[tuple[str, str], ...]:
-    one = shown.intermediary
-    return (f"{staff.prefix}/intermediaries", "Intermediaries"), (
-        _place(staff, one.intermediary_id),
-        name_of(one),
-    )
-
-
-def _place(staff: SignedIn, intermediary_id: str) -> str:
-    return f"{staff.prefix}/intermediaries/{segment(intermediary_id)}"

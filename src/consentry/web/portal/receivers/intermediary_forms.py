@@ -25,9 +25,9 @@ from consentry.usecases.services import Services
 from consentry.web.errors import page_status
 from consentry.web.html.forms import Form, read_form
 from consentry.web.portal.doors import PortalRoute, portal_route
-from consentry.web.portal.receivers.intermediaries import APPROVAL_WORDS, name_of
+from consentry.web.portal.receivers.intermediaries import APPROVAL_WORDS, PATH, TRAIL, name_of, place_of, trail_to
 from consentry.web.portal.rendering import render
-from consentry.web.portal.segments import id_of, segment
+from consentry.web.portal.segments import id_of
 from consentry.web.portal.signed_in import SignedIn
 
 _PERIOD_WORDS: Final = {
@@ -72,7 +72,7 @@ class IntermediaryForms:
             )
         except InvalidSettings as refusal:
             return _new_form(staff, _Filled(typed, intermediary_id=wanted, problems=refusal.fields), status=422)
-        return RedirectResponse(f"{staff.prefix}/intermediaries/{segment(added)}?notice=added", status_code=303)
+        return RedirectResponse(f"{place_of(added)}?notice=added", status_code=303)
 
     async def ask_to_change(self, request: Request, staff: SignedIn) -> Response:
         """Show the form with what is set."""
@@ -100,8 +100,7 @@ class IntermediaryForms:
         except ChangedMeanwhile as refusal:
             refused = _Filled(filled.typed, version=filled.version, refused=refusal.description)
             return _form(staff, found, refused, status=page_status(refusal))
-        path = f"{staff.prefix}/intermediaries/{segment(found.intermediary_id)}?notice=changed"
-        return RedirectResponse(path, status_code=303)
+        return RedirectResponse(f"{place_of(found.intermediary_id)}?notice=changed", status_code=303)
 
     async def _find(self, request: Request, staff: SignedIn) -> Intermediary:
         intermediary_id = id_of(request.path_params["intermediary"])
@@ -111,7 +110,7 @@ class IntermediaryForms:
 def routes(services: Services, addresses: Addresses) -> list[PortalRoute]:
     """Give the routes of the forms."""
     forms = IntermediaryForms(services, addresses)
-    edit = "/admin/intermediaries/{intermediary}/edit"
+    edit = f"{PATH}/{{intermediary}}/edit"
     only = Role.ADMIN
     return [
         portal_route(_NEW_PATH, forms.ask_to_add, role=only, name="portal.new_intermediary"),
@@ -127,15 +126,15 @@ def _new_form(staff: SignedIn, filled: _Filled, *, status: int = 200) -> Respons
         filled,
         title="Add an intermediary",
         action=_NEW_PATH,
-        back=f"{staff.prefix}/intermediaries",
+        back=PATH,
         is_new=True,
-        trail=((f"{staff.prefix}/intermediaries", "Intermediaries"),),
+        trail=TRAIL,
         status=status,
     )
 
 
 def _form(staff: SignedIn, found: Intermediary, filled: _Filled, *, status: int = 200) -> Response:
-    place = f"{staff.prefix}/intermediaries/{segment(found.intermediary_id)}"
+    place = place_of(found.intermediary_id)
     return _render(
         staff,
         filled,
@@ -143,7 +142,7 @@ def _form(staff: SignedIn, found: Intermediary, filled: _Filled, *, status: int 
         action=f"{place}/edit",
         back=place,
         is_new=False,
-        trail=((f"{staff.prefix}/intermediaries", "Intermediaries"), (place, name_of(found))),
+        trail=trail_to(found),
         status=status,
     )
 

@@ -17,10 +17,9 @@ from consentry.domain.staff import House, Member, Role
 from consentry.store.audit_log import LogFilter
 from consentry.usecases.audit.read_log import LOOKED_THROUGH, LogPage, read_log
 from consentry.usecases.services import Services
-from consentry.web.portal import lists
+from consentry.web.portal import audit_words, lists
 from consentry.web.portal.doors import PortalRoute, route_of
 from consentry.web.portal.lists import MOST_IN_CSV, PAGE, csv_answer
-from consentry.web.portal.records import log_words
 from consentry.web.portal.rendering import render
 from consentry.web.portal.signed_in import PORTAL, PREFIX, SignedIn
 from consentry.web.portal.words import ACTORS
@@ -59,13 +58,9 @@ class LogPages:
         """Show a page of the log."""
         query = lists.filters(request, *_NAMES)
         wanted, problems = _wanted(query)
+        after = lists.id_in(query["after"])
         page = await read_log(
-            self._services,
-            staff.institution_id,
-            wanted=wanted,
-            who=query["who"],
-            after=lists.id_in(query["after"]),
-            limit=PAGE,
+            self._services, staff.institution_id, wanted=wanted, who=query["who"], after=after, limit=PAGE
         )
         return render(
             staff,
@@ -138,8 +133,8 @@ def _day(text: str) -> datetime | None:
 
 
 def _action_choices(chosen: str) -> list[tuple[str, str]]:
-    known = sorted(log_words.ACTIONS.items(), key=lambda pair: pair[1])
-    more = [] if not chosen or chosen in log_words.ACTIONS else [(chosen, log_words.action_words(chosen))]
+    known = sorted(audit_words.ACTIONS.items(), key=lambda pair: pair[1])
+    more = [] if not chosen or chosen in audit_words.ACTIONS else [(chosen, audit_words.action_words(chosen))]
     return [("", "Everything"), *more, *known]
 
 
@@ -148,18 +143,18 @@ def _lines(page: LogPage) -> list[Line]:
 
 
 def _line(entry: AuditEntry, members: dict[str, Member]) -> Line:
-    who, more = log_words.who_words(entry, members)
+    who, more = audit_words.who_words(entry, members)
     about = members.get(entry.subject_id or "") if entry.subject_kind == "member" else None
     return Line(
         entry=entry,
         who=who,
         who_more=more,
-        what=log_words.action_words(entry.action),
-        subject_kind=log_words.subject_words(entry.subject_kind),
-        subject=about.email if about else log_words.plain(entry.subject_id or ""),
-        source=log_words.plain(entry.source or ""),
-        request_id=log_words.plain(entry.request_id or ""),
-        changes=log_words.changes_of(entry),
+        what=audit_words.action_words(entry.action),
+        subject_kind=audit_words.subject_words(entry.subject_kind),
+        subject=about.email if about else audit_words.plain(entry.subject_id or ""),
+        source=audit_words.plain(entry.source or ""),
+        request_id=audit_words.plain(entry.request_id or ""),
+        changes=audit_words.changes_of(entry),
     )
 
 
@@ -169,15 +164,15 @@ def _rows(page: LogPage) -> Iterable[tuple[object, ...]]:
         yield (
             entry.at.astimezone(UTC).isoformat(timespec="milliseconds"),
             "" if member is None else member.email,
-            log_words.plain(entry.actor_id or ""),
+            audit_words.plain(entry.actor_id or ""),
             entry.actor_kind,
             entry.action,
             entry.outcome,
             entry.subject_kind,
-            log_words.plain(entry.subject_id or ""),
-            log_words.plain(entry.before or ""),
-            log_words.plain(entry.after or ""),
-            log_words.plain(entry.source or ""),
-            log_words.plain(entry.request_id or ""),
+            audit_words.plain(entry.subject_id or ""),
+            audit_words.plain(entry.before or ""),
+            audit_words.plain(entry.after or ""),
+            audit_words.plain(entry.source or ""),
+            audit_words.plain(entry.request_id or ""),
             entry.entry_id,
         )

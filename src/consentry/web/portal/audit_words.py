@@ -1,4 +1,4 @@
-"""What the log calls what was done, to what, and by whom; codes that are not listed are written readably."""
+"""What the portals call what the audit has: what was done, to what, by whom; unlisted codes are written readably."""
 
 import json
 import re

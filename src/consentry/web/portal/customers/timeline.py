@@ -1,4 +1,4 @@
-"""What staff reads of who did what with a customer's consents, and of what the audit calls by codes."""
+"""What staff read of who did what with a customer's consents, line by line."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,19 +9,9 @@ from consentry.domain.actor import ActorKind
 from consentry.domain.history import HistoryEntry, Party
 from consentry.store.looks import CustomerEntry
 from consentry.usecases.customer.timeline import ConsentTimeline
+from consentry.web.portal.audit_words import action_words
 from consentry.web.portal.customers.as_seen import told_story
 
-_ACTIONS: Final = {
-    "customer.opened": "Looked at the customer",
-    "customer.blocked": "Blocked new connections",
-    "customer.unblocked": "Allowed new connections again",
-    "consents.listed": "Listed the customer's consents",
-    "consents.looked_at": "Looked at the history",
-    "evidence.made": "Downloaded evidence",
-    "receipt.made": "Made a receipt",
-    "preview.opened": "Opened the dashboard of the test customer",
-    "test_customer.added": "Added the test customer",
-}
 _PARTIES: Final = {
     Party.CUSTOMER: "the customer",
     Party.BANK: "the bank",
@@ -62,15 +52,10 @@ def who(actor_kind: str, actor_id: str | None, names: Mapping[str, str]) -> str:
             return "the system"
 
 
-def action(code: str) -> str:
-    """Say what an action of the audit was."""
-    return _ACTIONS.get(code) or code.replace(".", " ").replace("_", " ").capitalize()
-
-
 def lines_of(entries: Sequence[CustomerEntry], names: Mapping[str, str]) -> list[Line]:
     """Give entries of the audit as lines."""
     return [
-        Line(entry.at, action(entry.action), who(entry.actor_kind, entry.actor_id, names), entry.reason or "")
+        Line(entry.at, action_words(entry.action), who(entry.actor_kind, entry.actor_id, names), entry.reason or "")
         for entry in entries
     ]
 
