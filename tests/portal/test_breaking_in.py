@@ -23,7 +23,7 @@ from tests.portal.conftest import SignIn
 from tests.portal.test_overview import look_after
 from tests.portal.test_partner_institutions import LIST, NEW, fresh
 from tests.portal.test_set_up import code_for, opened
-from tests.portal.visiting import Visitor, text_of
+from tests.portal.visiting import Visitor, make_member, text_of
 from tests.serving import start_service
 
 TEAM = "/admin/settings/team"
@@ -178,6 +178,29 @@ async def test_an_institution_that_gets_a_partner_keeps_the_operator_s_link(
     code = await code_for(services, bku)
     await give_institution(services, bku.public_id, partner=partner.public_id, actor=OPERATOR)
     assert opened(stranger, code)
+
+
+async def test_a_partner_makes_nobody_admin_where_staff_have_been(
+    services: Services, partner_admin: Visitor, partner: Tenant, bku: Tenant, super_connection: Any
+) -> None:
+    """A reset of the provider is no way to customers, whom a partner's staff never sees."""
+    await look_after(services, partner, bku)
+    member_id = await make_member(services, bku.institution_id, Role.ADMIN, email="ada@bku.example")
+    path = f"{LIST}/{bku.public_id}"
+    assert f"{path}/first-admin" in partner_admin.get(path).text
+    await super_connection.execute(
+        "update consentry.staff_members set last_signed_in_at = now(), removed_at = now() where member_id = $1",
+        member_id,
+    )
+    answer = partner_admin.post(f"{path}/first-admin", {"email": partner_admin.email})
+    assert answer.status_code == 409
+    assert "Its staff have signed in before" in text_of(answer)
+    assert partner_admin.get(f"{path}/first-admin").status_code == 409
+    shown = partner_admin.get(path)
+    assert f"{path}/first-admin" not in shown.text
+    assert "whoever runs consentry makes the link" in text_of(shown)
+    assert await bodies(super_connection, bku) == []
+    assert await code_for(services, bku), "the operator does"
 
 
 # --- too much, and too odd ------------------------------------------------------------------------------------------

@@ -403,6 +403,16 @@ class ProviderInForce(Refusal):
     )
 
 
+class StaffWereThere(Refusal):
+    """A partner is asked to make a first admin where there have been some: whoever is it then would see customers."""
+
+    code = "staff_were_there"
+    sentence = (
+        "Its staff have signed in before, so that only whoever runs consentry makes a link for them now, with consentry"
+        " staff first-admin."
+    )
+
+
 class AppDisabled(Refusal):
     code = "app_disabled"
     sentence = "The institution has stopped this app's access; ask the institution. Its customers' consents stay."

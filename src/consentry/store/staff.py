@@ -114,6 +114,16 @@ async def ids_with(connection: Connection, institution_id: int, letters: str) ->
     return [row[0] for row in rows]
 
 
+async def has_come(connection: Connection, institution_id: int) -> bool:
+    """Tell whether anybody on the team has ever signed in, removed ones too."""
+    found: bool = await connection.fetchval(
+        """select exists (select from consentry.staff_members
+                          where institution_id = $1 and last_signed_in_at is not null)""",
+        institution_id,
+    )
+    return found
+
+
 async def lock(connection: Connection, institution_id: int) -> list[Member]:
     """Give the members who are not removed, and let nobody else change them until the transaction ends."""
     rows = await connection.fetch(

@@ -53,6 +53,7 @@ PAGES: Final[dict[type[Refusal], int]] = {
     reasons.UnknownMember: 404,
     reasons.LastAdmin: 422,
     reasons.UnknownPortalAddress: 409,
+    reasons.StaffWereThere: 409,
     reasons.TooManyInvitations: 429,
     reasons.NoStaffProvider: 404,
     reasons.SetupLinkDead: 403,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from consentry.domain.institution import Institution
 from consentry.domain.refusal import NotFound
-from consentry.store import houses, institutions, partner_institutions, staff_providers
+from consentry.store import houses, institutions, partner_institutions, staff, staff_providers
 from consentry.store.partner_institutions import InstitutionSearch, ListedInstitution
 from consentry.usecases.services import Services
 
@@ -20,10 +20,11 @@ class ListedInstitutions:
 
 @dataclass(frozen=True, slots=True)
 class FoundInstitution:
-    """An institution of a partner, and whether its staff can sign in by themselves already."""
+    """An institution of a partner, and whether its staff can sign in by themselves already, or once could."""
 
     institution: Institution
     has_provider: bool
+    had_staff: bool
 
 
 async def list_partner_institutions(
@@ -65,4 +66,6 @@ async def find_partner_institution(services: Services, partner_id: int, public_i
         await institutions.show(connection, institution_id)
         (found,) = await institutions.visible(connection)
         provider = await staff_providers.find(connection, institution_id, "current")
-    return FoundInstitution(institution=found, has_provider=provider is not None and provider.secret is not None)
+        had_staff = await staff.has_come(connection, institution_id)
+    has_provider = provider is not None and provider.secret is not None
+    return FoundInstitution(institution=found, has_provider=has_provider, had_staff=had_staff)

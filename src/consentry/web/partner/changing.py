@@ -9,7 +9,7 @@ from consentry.config import Settings
 from consentry.domain.counting import day_of
 from consentry.domain.institution import InstitutionStatus
 from consentry.domain.overview import named_period
-from consentry.domain.refusal import ChangedMeanwhile, InvalidSettings, ProviderInForce
+from consentry.domain.refusal import ChangedMeanwhile, InvalidSettings, ProviderInForce, StaffWereThere
 from consentry.domain.staff import Role
 from consentry.usecases.overview.read_overview import read_overview
 from consentry.usecases.partner.change_institution import PartnersChange, change_partner_institution
@@ -66,6 +66,8 @@ class ChangingPages:
         found = await self._found(request, staff)
         if found.has_provider:
             raise ProviderInForce
+        if found.had_staff:
+            raise StaffWereThere
         return self._invitation(staff, found)
 
     async def invite(self, request: Request, staff: SignedIn) -> Response:
