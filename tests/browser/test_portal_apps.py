@@ -9,7 +9,7 @@ from playwright.async_api import Error as PlaywrightError
 
 from consentry.domain.intermediary import TypedSettings
 from consentry.usecases.counting.count_consents import count_consents
-from consentry.usecases.intermediary.add_intermediary import add_intermediary
+from consentry.usecases.intermediary.add import add_intermediary
 from consentry.usecases.intermediary.issue_token import issue_registration_token
 from consentry.usecases.services import Services
 from tests.browser.office import Office

@@ -1,4 +1,4 @@
-"""`consentry partner`: companies that run the platform for several institutions, and which they look after."""
+"""`consentry partner`: companies that look after several institutions, and which those are."""
 
 from typing import Annotated
 

@@ -11,7 +11,7 @@ from consentry.domain.institution import InstitutionStatus
 from consentry.domain.overview import named_period
 from consentry.domain.refusal import ChangedMeanwhile, InvalidSettings, ProviderInForce, StaffWereThere
 from consentry.domain.staff import Role
-from consentry.usecases.overview.read_overview import read_overview
+from consentry.usecases.overview.read import read_overview
 from consentry.usecases.partner.change_institution import PartnersChange, change_partner_institution
 from consentry.usecases.partner.invite_admin import invite_admin
 from consentry.usecases.partner.list_institutions import FoundInstitution, find_partner_institution

@@ -16,10 +16,10 @@ from consentry.domain.staff import ROLES, House, Role
 from consentry.store.applications import AppSearch
 from consentry.store.intermediaries import IntermediarySearch
 from consentry.store.staff import MemberFilter
-from consentry.usecases.application.list_apps import list_apps
+from consentry.usecases.application.list_all import list_apps
 from consentry.usecases.configuration.api_settings import show_api_settings
-from consentry.usecases.intermediary.list_intermediaries import list_intermediaries
-from consentry.usecases.overview.read_overview import read_overview
+from consentry.usecases.intermediary.list_all import list_intermediaries
+from consentry.usecases.overview.read import read_overview
 from consentry.usecases.partner.list_institutions import FoundInstitution, find_partner_institution
 from consentry.usecases.services import Services
 from consentry.usecases.staff.list_members import list_members

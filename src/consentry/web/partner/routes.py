@@ -6,7 +6,7 @@ from consentry.web.partner import changing, institution, institutions
 from consentry.web.portal.doors import PortalRoute
 
 
-def partner_routes(services: Services, settings: Settings) -> list[PortalRoute]:
+def routes(services: Services, settings: Settings) -> list[PortalRoute]:
     """Give the routes of all pages about a partner's institutions."""
     return [
         *institutions.routes(services, settings),

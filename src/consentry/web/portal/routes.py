@@ -11,15 +11,15 @@ from consentry.connectors.outbound import Outbound
 from consentry.domain.refusal import NotFound
 from consentry.domain.staff import ROLES, House
 from consentry.usecases.services import Services
-from consentry.web.partner.routes import partner_routes
+from consentry.web.partner import routes as partner
 from consentry.web.portal import account, signing_in
 from consentry.web.portal.configuration import api_settings, credentials, customer_authentication, embedding
 from consentry.web.portal.customers import routes as customers
 from consentry.web.portal.doors import Gate, PortalRoute, RouteWithoutRole, route_of
 from consentry.web.portal.navigation import Navigation, Place
 from consentry.web.portal.outside import Outside
-from consentry.web.portal.overview.pages import overview_routes
-from consentry.web.portal.receivers.routes import receiver_routes
+from consentry.web.portal.overview import pages as overview
+from consentry.web.portal.receivers import routes as receivers
 from consentry.web.portal.records import documentation, logs
 from consentry.web.portal.refusing import refused_page
 from consentry.web.portal.rendering import ASSETS, environment
@@ -31,20 +31,27 @@ from consentry.web.safety.admission import Admission
 def pages(services: Services, settings: Settings, outbound: Outbound) -> list[BaseRoute]:
     """Give the routes of all pages of both portals that need somebody to be signed in."""
     return [
-        *(route for house in House for route in account.routes(services, house)),
-        *receiver_routes(services, outbound),
-        *(route for house in House for route in authentication.routes(Outside(services, settings, outbound, house))),
-        *credentials.routes(services, settings),
-        *embedding.routes(services, settings),
+        *customers.routes(services),
+        *receivers.routes(services, outbound),
         *api_settings.routes(services, settings),
         *customer_authentication.routes(services, outbound),
+        *credentials.routes(services, settings),
+        *embedding.routes(services, settings),
         *theme.routes(services),
         *documentation.routes(services, settings),
-        *(route for house in House for route in team.routes(services, settings, house)),
-        *(route for house in House for route in logs.routes(services, house)),
-        *customers.routes(services),
-        *overview_routes(services),
-        *partner_routes(services, settings),
+        *partner.routes(services, settings),
+        *(route for house in House for route in _of_both(services, settings, outbound, house)),
+    ]
+
+
+def _of_both(services: Services, settings: Settings, outbound: Outbound, house: House) -> list[PortalRoute]:
+    """Give the routes of the pages that both portals have."""
+    return [
+        *overview.routes(services, house),
+        *team.routes(services, settings, house),
+        *authentication.routes(Outside(services, settings, outbound, house)),
+        *logs.routes(services, house),
+        *account.routes(services, house),
     ]
 
 

@@ -1,4 +1,4 @@
-"""What staff does about a customer as a whole: stop all sharing, block new connections, gather evidence."""
+"""What staff do about a customer as a whole: stop all sharing, block new connections, gather evidence."""
 
 import re
 from datetime import UTC

@@ -6,7 +6,7 @@ from typing import Final
 
 from consentry.domain.counting import Count
 from consentry.domain.overview import Row, Span
-from consentry.usecases.overview.read_overview import Overview
+from consentry.usecases.overview.read import Overview
 from consentry.web.portal import words
 from consentry.web.portal.overview.charts import Chart, Series, Shape
 

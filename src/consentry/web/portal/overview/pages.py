@@ -17,7 +17,7 @@ from consentry.domain.overview import PERIODS, Period, check_period
 from consentry.domain.refusal import InvalidSettings, NotFound
 from consentry.domain.staff import ROLES, House
 from consentry.usecases.institution.of_partner import institutions_of_partner
-from consentry.usecases.overview.read_overview import Overview, read_overview
+from consentry.usecases.overview.read import Overview, read_overview
 from consentry.usecases.services import Services
 from consentry.web.portal import lists
 from consentry.web.portal.doors import PortalRoute, route_of
@@ -147,12 +147,8 @@ class OverviewPages:
         )
 
 
-def overview_routes(services: Services) -> list[PortalRoute]:
-    """Give the routes of the overviews of both portals."""
-    return [route for house in House for route in _routes(services, house)]
-
-
-def _routes(services: Services, house: House) -> list[PortalRoute]:
+def routes(services: Services, house: House) -> list[PortalRoute]:
+    """Give the routes of the overview, for a portal."""
     pages = OverviewPages(services, house)
     path, name = f"{PREFIX[house]}/overview", PORTAL[house]
     everybody = ROLES[house]

@@ -10,7 +10,7 @@ from consentry.domain.application import MOVES, AppDecision, decisions_about
 from consentry.domain.refusal import ChangedMeanwhile, InvalidSettings, NotFound
 from consentry.domain.staff import Role
 from consentry.usecases.application.decide import decide_about_app
-from consentry.usecases.application.show_app import ShownApp, show_app
+from consentry.usecases.application.show import ShownApp, show_app
 from consentry.usecases.services import Services
 from consentry.web.errors import page_status
 from consentry.web.html.forms import read_form

@@ -11,8 +11,8 @@ from consentry.domain.application import AppDecision, ApplicationStatus, decisio
 from consentry.domain.importing import is_visible_id
 from consentry.domain.staff import ROLES, House, Role
 from consentry.store.applications import AppOrder, AppSearch, ListedApp
-from consentry.usecases.application.list_apps import list_app_filters, list_apps
-from consentry.usecases.application.show_app import ShownApp, ShownDecision, show_app
+from consentry.usecases.application.list_all import list_app_filters, list_apps
+from consentry.usecases.application.show import ShownApp, ShownDecision, show_app
 from consentry.usecases.services import Services
 from consentry.web.embed.cards import visible
 from consentry.web.portal.doors import PortalRoute, portal_route

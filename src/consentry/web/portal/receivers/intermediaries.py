@@ -11,9 +11,9 @@ from consentry.domain.intermediary import Approval, Intermediary
 from consentry.domain.staff import ROLES, House, Role
 from consentry.store.applications import AppSearch
 from consentry.store.intermediaries import IntermediaryOrder, IntermediarySearch
-from consentry.usecases.application.list_apps import ListedApps, list_apps
-from consentry.usecases.intermediary.list_intermediaries import list_intermediaries
-from consentry.usecases.intermediary.show_intermediary import ShownAct, ShownIntermediary, show_intermediary
+from consentry.usecases.application.list_all import ListedApps, list_apps
+from consentry.usecases.intermediary.list_all import list_intermediaries
+from consentry.usecases.intermediary.show import ShownAct, ShownIntermediary, show_intermediary
 from consentry.usecases.services import Services
 from consentry.web.embed.cards import visible
 from consentry.web.portal.audit_words import action_words

@@ -14,7 +14,7 @@ from consentry.domain.refusal import ChangedMeanwhile, InvalidSettings, NotFound
 from consentry.domain.staff import Role
 from consentry.usecases.intermediary.issue_token import issue_registration_token
 from consentry.usecases.intermediary.set_status import set_intermediary_status
-from consentry.usecases.intermediary.show_intermediary import ShownIntermediary, show_intermediary
+from consentry.usecases.intermediary.show import ShownIntermediary, show_intermediary
 from consentry.usecases.services import Services
 from consentry.web.errors import page_status
 from consentry.web.html.forms import read_form

@@ -17,10 +17,10 @@ from consentry.domain.intermediary import (
 )
 from consentry.domain.refusal import ChangedMeanwhile, InvalidSettings
 from consentry.domain.staff import Role
-from consentry.usecases.intermediary.add_intermediary import add_intermediary
-from consentry.usecases.intermediary.change_intermediary import change_intermediary
+from consentry.usecases.intermediary.add import add_intermediary
+from consentry.usecases.intermediary.change import change_intermediary
 from consentry.usecases.intermediary.settings_of import Addresses
-from consentry.usecases.intermediary.show_intermediary import show_intermediary
+from consentry.usecases.intermediary.show import show_intermediary
 from consentry.usecases.services import Services
 from consentry.web.errors import page_status
 from consentry.web.html.forms import Form, read_form

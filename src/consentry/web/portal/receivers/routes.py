@@ -12,7 +12,7 @@ from consentry.web.portal.receivers import (
 )
 
 
-def receiver_routes(services: Services, outbound: Outbound) -> list[PortalRoute]:
+def routes(services: Services, outbound: Outbound) -> list[PortalRoute]:
     """Give the routes of all pages about apps and intermediaries; of logos' addresses `outbound` checks the names."""
     return [
         *apps.routes(services),
