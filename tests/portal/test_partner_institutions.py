@@ -26,6 +26,7 @@ from consentry.wiring import open_services
 from tests.builders import Tenant
 from tests.conftest import make_database, make_tenant
 from tests.portal.conftest import SignIn
+from tests.portal.idp import establish
 from tests.portal.parties import add_app, add_intermediary
 from tests.portal.test_overview import look_after
 from tests.portal.test_set_up import opened
@@ -248,7 +249,7 @@ async def test_a_partner_with_a_host_of_its_own_gives_one_to_each_institution(
 
 
 async def test_the_first_admin_is_invited_anew_until_the_sign_in_is_set_up(
-    services: Services, admin: Visitor, stranger: Visitor, bku: Tenant, partner: Tenant, super_connection: Any
+    services: Services, admin: Visitor, stranger: Visitor, bku: Tenant, partner: Tenant
 ) -> None:
     await look_after(services, partner, bku)
     path = f"{LIST}/{bku.public_id}/first-admin"
@@ -259,12 +260,7 @@ async def test_the_first_admin_is_invited_anew_until_the_sign_in_is_set_up(
     ]
     assert stranger.send("POST", "/admin/set-up", data={"code": links[0].partition("#")[2]}).status_code == 403
     assert opened(stranger, links[1].partition("#")[2])
-    await super_connection.execute(
-        """insert into consentry.staff_providers (institution_id, state, discovery_url, issuer, client_id,
-                                                  sealed_secret, sealed_under, version, changed_at)
-           values ($1, 'current', 'https://x.example', 'https://x.example', 'x', '\\x00', 'x', 1, now())""",
-        bku.institution_id,
-    )
+    await establish(services, bku, "https://idp.bku.example")
     assert "can sign in here already" in text_of(admin.post(path, {"email": "eve@bku.example"}))
     assert admin.get(path).status_code >= 400
     assert "Invite the first admin" not in text_of(admin.get(f"{LIST}/{bku.public_id}"))
