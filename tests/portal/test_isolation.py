@@ -27,7 +27,6 @@ from tests.portal.visiting import Visitor
 
 OWN = ("/admin/sign-out", "/admin/account", "/partner/sign-out", "/partner/account")
 """Forms about one's own sessions: whoever sends them speaks of themselves."""
-SEES_NOTHING = (CUSTOMER, quote(CUSTOMER))
 READS = {"audit_entries", "staff_sessions", "customer_looks", "receipt_keys"}
 """What changes when somebody who may change nothing looks around: that they did."""
 

@@ -31,6 +31,7 @@ from consentry.web.portal.origins import portal_origin
 from consentry.web.portal.outside import Outside, house_id, local_path
 from consentry.web.portal.rendering import render_outside
 from consentry.web.portal.setting_up import SetUpPages
+from consentry.web.portal.signed_in import PORTAL
 
 _WORDS: Final = {House.INSTITUTION: "institution", House.PARTNER: "partner"}
 _UNKNOWN: Final = "There is none with this id; ask whoever invited you, or the admins of your team."
@@ -176,7 +177,7 @@ def routes(outside: Outside) -> list[BaseRoute]:
     """Give the routes of a portal that need nobody to be signed in."""
     set_up = SetUpPages(outside)
     pages = SignInPages(outside, set_up)
-    name = "portal" if outside.house is House.INSTITUTION else "partner"
+    name = PORTAL[outside.house]
     return [
         outside.route("/sign-in", pages.show, name=f"{name}.sign_in"),
         outside.route("/sign-in", pages.begin, name=f"{name}.begin_sign_in", methods=("POST",)),
