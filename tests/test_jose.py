@@ -13,7 +13,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from consentry import jose
-from consentry.domain.refusal import InsufficientScope, InvalidToken
+from consentry.domain.refusal.request import InsufficientScope, InvalidToken
 from consentry.domain.token import TokenClaims
 
 KEY = bytes(range(32))

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from consentry.domain.api_settings import public_origin
 from consentry.domain.origin import is_origin
-from consentry.domain.refusal import InvalidSettings
+from consentry.domain.refusal.institution import InvalidSettings
 from consentry.domain.staff import check_email
 
 PREFIX: Final = "CONSENTRY_"

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import msgspec
 
-from consentry.domain.refusal import InsufficientScope, InvalidToken
+from consentry.domain.refusal.request import InsufficientScope, InvalidToken
 from consentry.domain.scope import MODIFY_CONSENT, is_customer_id
 from consentry.domain.token import TOKEN_TYPE, TokenClaims
 

@@ -24,7 +24,7 @@ from consentry.connectors.openid import (
     sign_in_address,
 )
 from consentry.connectors.outbound import Outbound
-from consentry.domain.refusal import AddressRefused, ProviderUnusable, SignInFailed
+from consentry.domain.refusal.provider import AddressRefused, ProviderUnusable, SignInFailed
 from tests.openid_provider import running_provider
 
 ATTEMPT = SignInAttempt(state="state-1", nonce="nonce-1", code_verifier="v" * 43)

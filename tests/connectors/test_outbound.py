@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from consentry.connectors.outbound import Outbound, _CheckedResolver
-from consentry.domain.refusal import AddressRefused, AddressSilent
+from consentry.domain.refusal.provider import AddressRefused, AddressSilent
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from consentry.domain.refusal import MissingToken
+from consentry.domain.refusal.request import MissingToken
 from consentry.web.errors import CONSENT_API
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "integrate.md"

@@ -12,14 +12,9 @@ from consentry.domain.application import (
     decisions_about,
 )
 from consentry.domain.institution import InstitutionStatus
-from consentry.domain.refusal import (
-    AppDisabled,
-    AppNeedsReview,
-    ChangedMeanwhile,
-    InstitutionNotEnabled,
-    IntermediaryDisabled,
-    Refusal,
-)
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.access import AppDisabled, AppNeedsReview, IntermediaryDisabled
+from consentry.domain.refusal.institution import ChangedMeanwhile, InstitutionNotEnabled
 
 EVERY = [
     (application, intermediary, institution)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from consentry.domain.branding import FONTS, PLAIN, Theme, check_image, check_phone, palette, parse_theme
 from consentry.domain.colour import Colour, contrast, parse_colour
-from consentry.domain.refusal import InvalidBranding
+from consentry.domain.refusal.dashboard import InvalidBranding
 
 bytes_ = st.integers(min_value=0, max_value=255)
 colours = st.builds(Colour, bytes_, bytes_, bytes_)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from consentry.domain.api_settings import ApiSettings, check_api_settings, public_origin
 from consentry.domain.customer_provider import CustomerProvider, Endpoints, check_customer_provider, is_provider_url
-from consentry.domain.refusal import InvalidSettings
+from consentry.domain.refusal.institution import InvalidSettings
 
 DAY = timedelta(days=1)
 DISCOVERY = "https://login.bank.example/.well-known/openid-configuration"

@@ -21,7 +21,8 @@ from consentry.domain.consent import (
     share_new_accounts,
     stop_sharing,
 )
-from consentry.domain.refusal import ConsentNotActive, ReadOnlyConsent, Refusal, StaleEtag, UnknownAccount
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.request import ConsentNotActive, ReadOnlyConsent, StaleEtag, UnknownAccount
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 CUSTOMER = Actor(ActorKind.CUSTOMER, "cust-1")

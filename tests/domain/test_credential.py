@@ -23,7 +23,7 @@ from consentry.domain.credential import (
     new_secret,
     rotate,
 )
-from consentry.domain.refusal import InvalidClient, SupersededSecret
+from consentry.domain.refusal.request import InvalidClient, SupersededSecret
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

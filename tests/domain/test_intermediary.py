@@ -17,7 +17,7 @@ from consentry.domain.intermediary import (
     check_intermediary_id,
     check_settings,
 )
-from consentry.domain.refusal import InvalidSettings
+from consentry.domain.refusal.institution import InvalidSettings
 
 FINE = TypedSettings(name="Aggregator", approval="by_hand")
 

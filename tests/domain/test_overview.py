@@ -20,7 +20,7 @@ from consentry.domain.overview import (
     rows,
     users_since,
 )
-from consentry.domain.refusal import InvalidSettings
+from consentry.domain.refusal.institution import InvalidSettings
 
 TODAY = date(2026, 2, 3)
 DAYS = st.dates(date(2023, 1, 1), date(2026, 12, 31))

@@ -1,16 +1,20 @@
 """Every refusal has a stable code, a sentence that tells what to do, and one place that gives it a status."""
 
 import re
+from importlib import import_module
+from pkgutil import iter_modules
 
 from consentry.domain import refusal
-from consentry.domain.refusal import Refusal
+from consentry.domain.refusal import Refusal, request
 from consentry.web import errors
 
 
 def every_refusal() -> set[type[Refusal]]:
+    modules = [import_module(f"{refusal.__name__}.{found.name}") for found in iter_modules(refusal.__path__)]
     return {
         kind
-        for kind in vars(refusal).values()
+        for module in modules
+        for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, Refusal) and kind is not Refusal
     }
 
@@ -33,7 +37,7 @@ def test_each_refusal_has_a_status_or_never_reaches_http() -> None:
 def test_challenges_keep_to_the_character_set_of_their_rfc() -> None:
     """R20, R23: error_description may hold neither quotes nor backslashes."""
     for kind in errors.CONSENT_API:
-        if kind in (refusal.MethodNotAllowed, refusal.RateLimited):
+        if kind in (request.MethodNotAllowed, request.RateLimited):
             continue
         for _, value in errors.error_headers(kind()):
             inner = re.sub(rb'"([^"\\]*)"', b"", value)

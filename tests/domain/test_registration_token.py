@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consentry.domain.credential import is_secret, mac_of
-from consentry.domain.refusal import ChangedMeanwhile, InvalidSettings
+from consentry.domain.refusal.institution import ChangedMeanwhile, InvalidSettings
 from consentry.domain.registration_token import (
     RegistrationToken,
     check_token_overlap,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consentry.domain.refusal import InvalidScope
+from consentry.domain.refusal.request import InvalidScope
 from consentry.domain.scope import customer_of
 
 visible = st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=255)

@@ -9,13 +9,13 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from consentry.domain.refusal import (
+from consentry.domain.refusal.institution import UnknownInstitution
+from consentry.domain.refusal.operating import (
     AlreadyCutOver,
     ImportRunning,
     InstitutionMirrored,
     NothingMirrored,
     ReportOutdated,
-    UnknownInstitution,
     VanishedUndecided,
 )
 from consentry.store import imports

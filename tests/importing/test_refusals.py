@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from consentry.domain.refusal import ImportUnreadable, InvalidInstitution, UnknownInstitution
+from consentry.domain.refusal.institution import InvalidInstitution, UnknownInstitution
+from consentry.domain.refusal.operating import ImportUnreadable
 from consentry.usecases.importing.lines import LineReader
 from consentry.usecases.importing.reading import chunks
 from consentry.usecases.services import Services

@@ -15,7 +15,8 @@ from typing import IO, TypeAlias
 import asyncpg
 import pytest
 
-from consentry.domain.refusal import ImportRunning, UnknownInstitution
+from consentry.domain.refusal.institution import UnknownInstitution
+from consentry.domain.refusal.operating import ImportRunning
 from consentry.usecases.importing.discard import discard_import
 from consentry.usecases.importing.reading import CHUNK_BYTES, CHUNK_LINES, chunks
 from consentry.usecases.importing.status import import_status

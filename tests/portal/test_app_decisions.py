@@ -8,7 +8,8 @@ import pytest
 
 from consentry.domain.actor import Actor, ActorKind
 from consentry.domain.application import AppDecision
-from consentry.domain.refusal import ChangedMeanwhile, TemporarilyUnavailable
+from consentry.domain.refusal.institution import ChangedMeanwhile
+from consentry.domain.refusal.request import TemporarilyUnavailable
 from consentry.domain.staff import Role
 from consentry.usecases.application.decide import decide_about_app
 from consentry.usecases.services import Services

@@ -9,7 +9,8 @@ import pytest
 from starlette.requests import Request
 
 from consentry.config import Settings
-from consentry.domain.refusal import InvalidSettings, TooManyInvitations, UnknownPortalAddress
+from consentry.domain.refusal.institution import InvalidSettings
+from consentry.domain.refusal.staff import TooManyInvitations, UnknownPortalAddress
 from consentry.domain.staff import House, Role, check_email
 from consentry.usecases.mail.allowance import MOST
 from consentry.usecases.partner.give import give_institution

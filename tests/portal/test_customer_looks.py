@@ -10,7 +10,7 @@ from babel.messages.extract import extract_from_file
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consentry.domain.refusal import NotFound
+from consentry.domain.refusal.request import NotFound
 from consentry.domain.staff import Role
 from consentry.usecases.services import Services
 from consentry.web.embed.languages import catalogue

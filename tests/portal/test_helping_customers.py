@@ -12,7 +12,8 @@ from zipfile import ZipFile
 import pytest
 
 from consentry.domain.actor import Actor, ActorKind
-from consentry.domain.refusal import ConnectionsBlocked, ConsentNotActive, NotFound, UnknownConsent
+from consentry.domain.refusal.access import ConnectionsBlocked
+from consentry.domain.refusal.request import ConsentNotActive, NotFound, UnknownConsent
 from consentry.domain.staff import Role
 from consentry.usecases.consent.history import customer_history
 from consentry.usecases.consent.stop_all import stop_all

@@ -4,7 +4,7 @@ import pytest
 from starlette.requests import Request
 
 from consentry.config import Settings
-from consentry.domain.refusal import InvalidRequest
+from consentry.domain.refusal.request import InvalidRequest
 from consentry.web.portal.origins import asked_origin
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from consentry.config import Settings
 from consentry.connectors.outbound import Outbound
-from consentry.domain.refusal import TemporarilyUnavailable
+from consentry.domain.refusal.request import TemporarilyUnavailable
 from consentry.domain.staff import House, Role
 from consentry.store import houses
 from consentry.store.embedded import EmbeddedPostgres

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from consentry.domain.actor import Actor, ActorKind
-from consentry.domain.refusal import ChangedMeanwhile, InvalidToken
+from consentry.domain.refusal.institution import ChangedMeanwhile
+from consentry.domain.refusal.request import InvalidToken
 from consentry.domain.registration_token import is_registration_token
 from consentry.domain.staff import Role
 from consentry.usecases.intermediary.issue_token import issue_registration_token

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from consentry.domain.refusal import InvalidSettings, NoStaffProvider, ProviderInForce
+from consentry.domain.refusal.institution import InvalidSettings
+from consentry.domain.refusal.staff import NoStaffProvider, ProviderInForce
 from consentry.domain.staff import Role
 from consentry.keyring import KeyringError
 from consentry.store import setup_links, staff

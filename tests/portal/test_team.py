@@ -11,7 +11,8 @@ import pytest
 from consentry.config import MailServer
 from consentry.connectors.smtp import MailSender
 from consentry.domain.actor import Actor, ActorKind
-from consentry.domain.refusal import LastAdmin, NotAllowed, Refusal
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.staff import LastAdmin, NotAllowed
 from consentry.domain.staff import ROLES, House, Role
 from consentry.store import setup_links, staff
 from consentry.usecases.mail.send_waiting import send_waiting

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from consentry.domain.consent import ConsentStatus
-from consentry.domain.refusal import InvalidToken, UnknownConsent
+from consentry.domain.refusal.request import InvalidToken, UnknownConsent
 from consentry.store.consents import Subject
 from consentry.usecases.consent.dispute import dispute
 from consentry.usecases.consent.stop_sharing import stop_sharing

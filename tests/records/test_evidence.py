@@ -10,7 +10,7 @@ import pytest
 
 from consentry import jose
 from consentry.domain.receipt import Wording
-from consentry.domain.refusal import InvalidScope, UnknownConsent
+from consentry.domain.refusal.request import InvalidScope, UnknownConsent
 from consentry.usecases.audit.export import read_line
 from consentry.usecases.audit.seal import seal_audit
 from consentry.usecases.consent.dispute import dispute

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from consentry.domain.history import HistoryKind, Party
-from consentry.domain.refusal import InvalidToken, UnknownConsent
+from consentry.domain.refusal.request import InvalidToken, UnknownConsent
 from consentry.store.consents import Subject
 from consentry.usecases.consent.dispute import dispute
 from consentry.usecases.consent.history import customer_history, staff_history

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from consentry import jose
 from consentry.domain.consent import ConsentStatus
 from consentry.domain.receipt import Receipt, Wording
-from consentry.domain.refusal import InvalidToken, UnknownConsent, UnknownInstitution
+from consentry.domain.refusal.institution import UnknownInstitution
+from consentry.domain.refusal.request import InvalidToken, UnknownConsent
 from consentry.store.consents import Subject
 from consentry.usecases.audit.export import export_audit, read_line
 from consentry.usecases.consent.dispute import dispute

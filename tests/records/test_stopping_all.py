@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from consentry.domain.refusal import ConsentNotActive, InvalidToken, TemporarilyUnavailable
+from consentry.domain.refusal.request import ConsentNotActive, InvalidToken, TemporarilyUnavailable
 from consentry.store.consents import Subject
 from consentry.usecases.consent.share_account import share_account
 from consentry.usecases.consent.stop_all import stop_all

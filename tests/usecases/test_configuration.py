@@ -9,7 +9,7 @@ import pytest
 
 from consentry.domain.api_settings import ApiSettings
 from consentry.domain.customer_provider import CustomerProvider
-from consentry.domain.refusal import ChangedMeanwhile, InvalidSettings
+from consentry.domain.refusal.institution import ChangedMeanwhile, InvalidSettings
 from consentry.keyring import new_keyring
 from consentry.store import customer_providers
 from consentry.usecases.configuration.api_settings import change_api_settings, show_api_settings

@@ -4,7 +4,8 @@ import pytest
 
 from consentry.domain.actor import Actor, ActorKind
 from consentry.domain.institution import InstitutionStatus
-from consentry.domain.refusal import ChangedMeanwhile, InvalidClient
+from consentry.domain.refusal.institution import ChangedMeanwhile
+from consentry.domain.refusal.request import InvalidClient
 from consentry.usecases.credentials.authenticate import authenticate
 from consentry.usecases.credentials.leaked import end_leaked_credentials
 from consentry.usecases.credentials.rotate import rotate_credentials

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from consentry.domain.refusal import InvalidToken, KeysStillUsed
+from consentry.domain.refusal.operating import KeysStillUsed
+from consentry.domain.refusal.request import InvalidToken
 from consentry.keyring import new_keyring
 from consentry.store import keys_in_use
 from consentry.usecases.credentials.rotate import rotate_credentials

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from consentry.domain.refusal import KeysStillUsed, NoStaffProvider
+from consentry.domain.refusal.operating import KeysStillUsed
+from consentry.domain.refusal.staff import NoStaffProvider
 from consentry.domain.staff import Role
 from consentry.keyring import new_keyring
 from consentry.store import houses, setup_links, staff

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from consentry.domain.institution import InstitutionStatus
-from consentry.domain.refusal import InstitutionNotEnabled, TooManyTestCustomers, UnknownTestCustomer
+from consentry.domain.refusal.institution import InstitutionNotEnabled, TooManyTestCustomers, UnknownTestCustomer
 from consentry.usecases.institution.change import InstitutionChange, change_institution
 from consentry.usecases.preview.add_test_customer import add_test_customer
 from consentry.usecases.preview.list_test_customers import list_test_customers

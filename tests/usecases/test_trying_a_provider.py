@@ -9,7 +9,8 @@ from consentry.connectors.openid import basic_authorization
 from consentry.connectors.outbound import OutboundAnswer
 from consentry.domain.customer_provider import CustomerProvider, Endpoints
 from consentry.domain.provider_check import Outcome
-from consentry.domain.refusal import AddressSilent, NoCustomerProvider
+from consentry.domain.refusal.institution import NoCustomerProvider
+from consentry.domain.refusal.provider import AddressSilent
 from consentry.usecases.configuration.customer_provider import change_customer_provider, show_customer_provider
 from consentry.usecases.configuration.try_provider import try_customer_provider
 from consentry.usecases.services import Services

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from consentry.config import Settings
-from consentry.domain.refusal import RateLimited
+from consentry.domain.refusal.request import RateLimited
 from consentry.web.safety.admission import Admission
 from consentry.web.safety.limits import LIMITS_FILE, SharedLimits
 

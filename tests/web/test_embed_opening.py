@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from consentry.domain.actor import Actor, ActorKind
-from consentry.domain.refusal import InvalidOrigin
+from consentry.domain.refusal.dashboard import InvalidOrigin
 from consentry.usecases.credentials.leaked import end_leaked_credentials
 from consentry.usecases.institution.change_origins import add_origin
 from consentry.usecases.page.forget import forget_pages

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from consentry.domain.consent import ConsentStatus
 from consentry.domain.receipt import Receipt, ReceiptAccount, Wording
-from consentry.domain.refusal import UnknownConsent
+from consentry.domain.refusal.request import UnknownConsent
 from consentry.usecases.receipt.keys import receipt_public_keys
 from consentry.usecases.receipt.make import SignedReceipt
 from consentry.usecases.receipt.verify import verify_receipt

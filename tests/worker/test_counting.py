@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from consentry.domain.counting import WHOLE, Count, CountedConsent, DayCount, nothing, tally
-from consentry.domain.refusal import TemporarilyUnavailable
+from consentry.domain.refusal.request import TemporarilyUnavailable
 from consentry.usecases.counting.count_consents import count_consents
 from consentry.usecases.counting.count_visits import count_visits
 from consentry.usecases.services import Services

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from consentry.config import Retention
-from consentry.domain.refusal import TemporarilyUnavailable
+from consentry.domain.refusal.request import TemporarilyUnavailable
 from consentry.store import ended_consents
 from consentry.usecases.consent.dispute import dispute
 from consentry.usecases.retention.forget_ended import forget_ended

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import asyncpg
 import pytest
 
-from consentry.domain.refusal import TemporarilyUnavailable
+from consentry.domain.refusal.request import TemporarilyUnavailable
 from consentry.store.leases import lease
 from consentry.usecases.services import Services
 from consentry.worker.loops import Job, run_jobs

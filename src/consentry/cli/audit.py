@@ -19,7 +19,7 @@ from consentry.cli.output import write_document, write_line
 from consentry.cli.progress import progress_bar
 from consentry.config import Settings
 from consentry.domain.institution import Institution
-from consentry.domain.refusal import UnknownInstitution
+from consentry.domain.refusal.institution import UnknownInstitution
 from consentry.store import clock, sealing
 from consentry.usecases.audit.export import ExportedEntry, MalformedExport, export_audit, read_line
 from consentry.usecases.audit.verify import AuditVerdict, verify_audit

@@ -10,7 +10,7 @@ from consentry.cli.options import Json, operator
 from consentry.cli.output import write_document, write_table
 from consentry.config import Settings
 from consentry.domain.branding import FONTS
-from consentry.domain.refusal import InvalidBranding
+from consentry.domain.refusal.dashboard import InvalidBranding
 from consentry.store.branding import StoredBranding
 from consentry.usecases.branding.change import BrandingChange, change_branding
 from consentry.usecases.branding.get import get_branding

@@ -11,7 +11,9 @@ from consentry.cli.installation import InstallationError
 from consentry.cli.serving.roster import RosterError
 from consentry.cli.serving.supervisor import StartError
 from consentry.config import SettingsError
-from consentry.domain.refusal import InvalidSettings, Refusal, TemporarilyUnavailable
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.institution import InvalidSettings
+from consentry.domain.refusal.request import TemporarilyUnavailable
 from consentry.keyring import KeyringError
 from consentry.store.backups.errors import BackupError
 from consentry.store.connecting import DatabaseRefused

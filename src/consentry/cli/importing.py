@@ -21,7 +21,7 @@ from consentry.cli.options import InstitutionId, Json, operator
 from consentry.cli.output import note, optional_time, write_document, write_line
 from consentry.config import Settings
 from consentry.domain.importing import MOST_FAULTS
-from consentry.domain.refusal import ImportUnreadable, VanishedUndecided
+from consentry.domain.refusal.operating import ImportUnreadable, VanishedUndecided
 from consentry.store.imports import ImportRecord
 from consentry.usecases.exporting.export import export
 from consentry.usecases.importing.bring_in import bring_in

@@ -10,7 +10,8 @@ from consentry.cli.output import note, optional_time, shown_time, time_text, wri
 from consentry.cli.serving.roster import running
 from consentry.config import Settings
 from consentry.domain.api_settings import public_origin
-from consentry.domain.refusal import InvalidOrigin, UnknownMember
+from consentry.domain.refusal.dashboard import InvalidOrigin
+from consentry.domain.refusal.staff import UnknownMember
 from consentry.domain.staff import House, check_email
 from consentry.store.houses import FoundHouse
 from consentry.store.staff import MemberFilter

@@ -15,7 +15,7 @@ import msgspec
 
 from consentry import jose
 from consentry.connectors.outbound import Outbound
-from consentry.domain.refusal import AddressSilent, ProviderUnusable, SignInFailed
+from consentry.domain.refusal.provider import AddressSilent, ProviderUnusable, SignInFailed
 
 SCOPE: Final = "openid email profile"
 DISCOVERY: Final = "/.well-known/openid-configuration"

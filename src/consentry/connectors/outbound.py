@@ -16,7 +16,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from consentry.domain.origin import origin_of
-from consentry.domain.refusal import AddressRefused, AddressSilent
+from consentry.domain.refusal.provider import AddressRefused, AddressSilent
 
 _SECONDS: Final = 10.0
 _LARGEST_ANSWER: Final = 256 * 1024

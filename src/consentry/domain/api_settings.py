@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from consentry.domain.institution import LONGEST_OVERLAP, check_host
-from consentry.domain.refusal import InvalidInstitution, InvalidSettings
+from consentry.domain.refusal.institution import InvalidInstitution, InvalidSettings
 
 SHORTEST_ACCESS: Final = timedelta(minutes=1)
 LONGEST_ACCESS: Final = timedelta(minutes=10)

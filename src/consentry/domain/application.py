@@ -9,13 +9,8 @@ from enum import StrEnum
 from typing import Final, assert_never
 
 from consentry.domain.institution import InstitutionStatus
-from consentry.domain.refusal import (
-    AppDisabled,
-    AppNeedsReview,
-    ChangedMeanwhile,
-    InstitutionNotEnabled,
-    IntermediaryDisabled,
-)
+from consentry.domain.refusal.access import AppDisabled, AppNeedsReview, IntermediaryDisabled
+from consentry.domain.refusal.institution import ChangedMeanwhile, InstitutionNotEnabled
 
 
 class ApplicationStatus(StrEnum):

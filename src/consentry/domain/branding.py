@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from consentry.domain.colour import BLACK, SHAPE_CONTRAST, WHITE, Colour, contrast, opposite, parse_colour, readable
-from consentry.domain.refusal import InvalidBranding
+from consentry.domain.refusal.dashboard import InvalidBranding
 
 LARGEST_LOGO: Final = 64 * 1024
 LARGEST_RADIUS: Final = 24

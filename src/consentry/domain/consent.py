@@ -12,7 +12,7 @@ from typing import NamedTuple, assert_never
 
 from consentry.domain.account import CustomerAccounts
 from consentry.domain.actor import Actor, ActorKind
-from consentry.domain.refusal import ConsentNotActive, ReadOnlyConsent, StaleEtag, UnknownAccount
+from consentry.domain.refusal.request import ConsentNotActive, ReadOnlyConsent, StaleEtag, UnknownAccount
 
 
 class ConsentStatus(StrEnum):

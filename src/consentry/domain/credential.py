@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from consentry.domain.refusal import InvalidClient, SupersededSecret
+from consentry.domain.refusal.request import InvalidClient, SupersededSecret
 
 CREDENTIAL_NAME: Final = "consent_management"
 SECRET_PREFIX: Final = "cns_secret_"  # noqa: S105 - the public prefix of secrets, not one of them

@@ -9,7 +9,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Final
 
-from consentry.domain.refusal import ConnectionsBlocked, InvalidSettings
+from consentry.domain.refusal.access import ConnectionsBlocked
+from consentry.domain.refusal.institution import InvalidSettings
 from consentry.domain.scope import is_customer_id
 
 LOOK_VALID: Final = timedelta(minutes=30)

@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from consentry.domain.api_settings import LOOPBACK
-from consentry.domain.refusal import InvalidSettings
+from consentry.domain.refusal.institution import InvalidSettings
 
 DISCOVERY_PATH: Final = "/.well-known/openid-configuration"
 USUAL_CLAIM: Final = "sub"

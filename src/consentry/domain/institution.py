@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from consentry.domain.refusal import InvalidInstitution
+from consentry.domain.refusal.institution import InvalidInstitution
 
 LONGEST_OVERLAP = timedelta(days=30)
 _PUBLIC_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")

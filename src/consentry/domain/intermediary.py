@@ -14,7 +14,7 @@ from typing import Final
 
 from consentry.domain.application import IntermediaryStatus
 from consentry.domain.importing import is_visible_id
-from consentry.domain.refusal import InvalidSettings
+from consentry.domain.refusal.institution import InvalidSettings
 from consentry.domain.staff import check_email
 
 MOST_CONTACTS: Final = 10

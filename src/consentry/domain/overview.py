@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from consentry.domain.counting import ENDED, Count
-from consentry.domain.refusal import InvalidSettings
+from consentry.domain.refusal.institution import InvalidSettings
 
 LONGEST: Final = timedelta(days=1_100)
 """How many days a period has at most: about three years."""

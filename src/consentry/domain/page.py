@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from consentry.domain.refusal import InvalidOrigin
+from consentry.domain.refusal.dashboard import InvalidOrigin
 
 IDLE: Final = timedelta(minutes=10)
 WARNING: Final = timedelta(minutes=8)

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from consentry.domain.credential import base62, random_base62
-from consentry.domain.refusal import ChangedMeanwhile, InvalidSettings
+from consentry.domain.refusal.institution import ChangedMeanwhile, InvalidSettings
 
 REGISTRATION_PREFIX: Final = "cns_registration_"
 OVERLAPS: Final = (timedelta(hours=24), timedelta(0))

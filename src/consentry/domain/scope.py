@@ -7,7 +7,7 @@ the authorization server.
 import re
 from typing import Final
 
-from consentry.domain.refusal import InvalidScope
+from consentry.domain.refusal.request import InvalidScope
 
 MODIFY_CONSENT: Final = "customer.modify_consent"
 _CUSTOMER_ID: Final = re.compile(r"[!-~]{1,255}")

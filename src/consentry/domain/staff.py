@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from consentry.domain.refusal import InvalidSettings, LastAdmin
+from consentry.domain.refusal.institution import InvalidSettings
+from consentry.domain.refusal.staff import LastAdmin
 
 IDLE: Final = timedelta(minutes=30)
 """A session ends so long after its last use."""

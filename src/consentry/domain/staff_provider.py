@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-from consentry.domain.refusal import InvalidSettings
+from consentry.domain.refusal.institution import InvalidSettings
 
 CALLBACK: Final = "/sign-in/callback"
 """Below a portal's prefix: the redirect URI to be registered at the provider."""

@@ -10,7 +10,7 @@ from typing import Final
 from consentry.domain.actor import Actor, ActorKind
 from consentry.domain.counting import day_of
 from consentry.domain.institution import Institution
-from consentry.domain.refusal import UnknownInstitution
+from consentry.domain.refusal.institution import UnknownInstitution
 from consentry.domain.staff import House
 from consentry.sandbox.bank import SEED, made_applications
 from consentry.sandbox.crowd import make_crowd

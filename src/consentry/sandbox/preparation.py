@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from consentry.domain.credential import Credentials, mac_of
-from consentry.domain.refusal import NoCredentials
+from consentry.domain.refusal.institution import NoCredentials
 from consentry.domain.staff import House
 from consentry.keyring import Keyring
 from consentry.sandbox.bank import make_bank

@@ -10,7 +10,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from consentry.domain.refusal import Refusal, TemporarilyUnavailable
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.request import TemporarilyUnavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from consentry.domain.branding import PLAIN, Theme, parse_theme
-from consentry.domain.refusal import InvalidBranding
+from consentry.domain.refusal.dashboard import InvalidBranding
 from consentry.store.session import Connection
 
 

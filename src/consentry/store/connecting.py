@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from consentry.domain.refusal import TemporarilyUnavailable
+from consentry.domain.refusal.request import TemporarilyUnavailable
 from consentry.store.session import UNAVAILABLE, Connection
 
 

@@ -15,7 +15,8 @@ import msgspec
 from consentry.domain.account import NO_ACCOUNTS, Account, CustomerAccounts
 from consentry.domain.actor import Actor
 from consentry.domain.consent import Change, Consent, CustomerConsents
-from consentry.domain.refusal import InvalidToken, Refusal
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.request import InvalidToken
 from consentry.store.batches import Gatherer
 from consentry.store.session import Connection, Session
 

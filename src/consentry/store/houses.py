@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from consentry.domain.refusal import InstitutionExists
+from consentry.domain.refusal.institution import InstitutionExists
 from consentry.domain.staff import House
 from consentry.store.session import Connection
 

@@ -13,7 +13,8 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from consentry.domain.refusal import ImportRunning, InstitutionExists
+from consentry.domain.refusal.institution import InstitutionExists
+from consentry.domain.refusal.operating import ImportRunning
 from consentry.store.session import Connection, Session
 
 _LOCK_CLASS: Final = 3  # 1 and 2 are the gates of institutions and tokens

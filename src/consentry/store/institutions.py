@@ -8,7 +8,7 @@ from typing import Final
 import asyncpg
 
 from consentry.domain.institution import Institution, InstitutionStatus
-from consentry.domain.refusal import InstitutionExists
+from consentry.domain.refusal.institution import InstitutionExists
 from consentry.store.session import Connection
 
 _COLUMNS: Final = "institution_id, public_id, name, host, status, secret_overlap, created_at"

@@ -13,7 +13,7 @@ import asyncpg
 
 from consentry.domain.actor import Actor
 from consentry.domain.importing import MOST_FAULTS, VANISHED_REASON
-from consentry.domain.refusal import TemporarilyUnavailable
+from consentry.domain.refusal.request import TemporarilyUnavailable
 from consentry.store.session import Connection
 
 _SLICE: Final = 20_000

@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias, TypeVar
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
-from consentry.domain.refusal import TemporarilyUnavailable
+from consentry.domain.refusal.request import TemporarilyUnavailable
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 Result = TypeVar("Result")

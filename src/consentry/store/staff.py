@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from consentry.domain.refusal import MemberExists
+from consentry.domain.refusal.staff import MemberExists
 from consentry.domain.staff import Member, MemberStatus, Role, name_as_kept
 from consentry.store.lists import COUNTED_UP_TO
 from consentry.store.session import Connection

@@ -8,7 +8,8 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from consentry.domain.refusal import InvalidClient, Refusal
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.request import InvalidClient
 from consentry.domain.token import TOKEN_LIFETIME, StoredToken
 from consentry.store.batches import Gatherer
 from consentry.store.session import Connection, Session

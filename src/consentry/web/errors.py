@@ -5,92 +5,91 @@ One table a surface; a test walks all refusals and finds each either here or nam
 
 from typing import Final
 
-from consentry.domain import refusal as reasons
-from consentry.domain.refusal import Refusal
+from consentry.domain.refusal import Refusal, access, dashboard, institution, operating, provider, request, staff
 from consentry.domain.scope import MODIFY_CONSENT
 
 CONSENT_API: Final[dict[type[Refusal], int]] = {
-    reasons.InvalidRequest: 400,
-    reasons.UnsupportedType: 400,
-    reasons.InvalidScope: 400,
-    reasons.UnknownName: 400,
-    reasons.InvalidClient: 401,
-    reasons.MissingToken: 401,
-    reasons.InvalidToken: 401,
-    reasons.InsufficientScope: 403,
-    reasons.SupersededSecret: 403,
-    reasons.UnknownVersion: 404,
-    reasons.NotFound: 404,
-    reasons.UnknownToken: 404,
-    reasons.UnknownConsent: 404,
-    reasons.UnknownAccount: 404,
-    reasons.MethodNotAllowed: 405,
-    reasons.ConsentNotActive: 409,
-    reasons.ReadOnlyConsent: 409,
-    reasons.StaleEtag: 412,
-    reasons.BodyTooLarge: 413,
-    reasons.UnsupportedMediaType: 415,
-    reasons.RateLimited: 429,
-    reasons.TemporarilyUnavailable: 503,
+    request.InvalidRequest: 400,
+    request.UnsupportedType: 400,
+    request.InvalidScope: 400,
+    request.UnknownName: 400,
+    request.InvalidClient: 401,
+    request.MissingToken: 401,
+    request.InvalidToken: 401,
+    request.InsufficientScope: 403,
+    request.SupersededSecret: 403,
+    request.UnknownVersion: 404,
+    request.NotFound: 404,
+    request.UnknownToken: 404,
+    request.UnknownConsent: 404,
+    request.UnknownAccount: 404,
+    request.MethodNotAllowed: 405,
+    request.ConsentNotActive: 409,
+    request.ReadOnlyConsent: 409,
+    request.StaleEtag: 412,
+    request.BodyTooLarge: 413,
+    request.UnsupportedMediaType: 415,
+    request.RateLimited: 429,
+    request.TemporarilyUnavailable: 503,
 }
 
 PAGES: Final[dict[type[Refusal], int]] = {
-    reasons.AddressRefused: 422,
-    reasons.AddressSilent: 422,
-    reasons.ProviderUnusable: 422,
-    reasons.SignInFailed: 403,
-    reasons.InvalidOrigin: 400,
-    reasons.InvalidBranding: 400,
-    reasons.PageEnded: 401,
-    reasons.ForeignOrigin: 403,
-    reasons.NotOnThisRequest: 425,
-    reasons.SignedOut: 401,
-    reasons.NotAllowed: 403,
-    reasons.ForgedRequest: 403,
-    reasons.NotInvited: 403,
-    reasons.EmailUnverified: 403,
-    reasons.MemberExists: 422,
-    reasons.UnknownMember: 404,
-    reasons.LastAdmin: 422,
-    reasons.UnknownPortalAddress: 409,
-    reasons.StaffWereThere: 409,
-    reasons.TooManyInvitations: 429,
-    reasons.NoStaffProvider: 404,
-    reasons.SetupLinkDead: 403,
-    reasons.NoCustomerProvider: 409,
-    reasons.InvalidSettings: 422,
-    reasons.ChangedMeanwhile: 409,
-    reasons.CredentialsExist: 409,
-    reasons.NoCredentials: 409,
-    reasons.InstitutionNotEnabled: 409,
-    reasons.UnknownTestCustomer: 404,
-    reasons.TooManyTestCustomers: 409,
-    reasons.ConnectionsBlocked: 403,
+    provider.AddressRefused: 422,
+    provider.AddressSilent: 422,
+    provider.ProviderUnusable: 422,
+    provider.SignInFailed: 403,
+    dashboard.InvalidOrigin: 400,
+    dashboard.InvalidBranding: 400,
+    dashboard.PageEnded: 401,
+    dashboard.ForeignOrigin: 403,
+    dashboard.NotOnThisRequest: 425,
+    staff.SignedOut: 401,
+    staff.NotAllowed: 403,
+    staff.ForgedRequest: 403,
+    staff.NotInvited: 403,
+    staff.EmailUnverified: 403,
+    staff.MemberExists: 422,
+    staff.UnknownMember: 404,
+    staff.LastAdmin: 422,
+    staff.UnknownPortalAddress: 409,
+    staff.StaffWereThere: 409,
+    staff.TooManyInvitations: 429,
+    staff.NoStaffProvider: 404,
+    staff.SetupLinkDead: 403,
+    institution.NoCustomerProvider: 409,
+    institution.InvalidSettings: 422,
+    institution.ChangedMeanwhile: 409,
+    institution.CredentialsExist: 409,
+    institution.NoCredentials: 409,
+    institution.InstitutionNotEnabled: 409,
+    institution.UnknownTestCustomer: 404,
+    institution.TooManyTestCustomers: 409,
+    access.ConnectionsBlocked: 403,
 }
 """What only pages refuse; for everything else they answer as the API does."""
 
 GATEWAY: Final[dict[type[Refusal], int]] = {
-    reasons.AppDisabled: 403,
-    reasons.AppNeedsReview: 403,
-    reasons.IntermediaryDisabled: 403,
+    access.AppDisabled: 403,
+    access.AppNeedsReview: 403,
+    access.IntermediaryDisabled: 403,
 }
 """What is answered to an app that may not be answered (domain/application.py)."""
 
 COMMAND_LINE_ONLY: Final[frozenset[type[Refusal]]] = frozenset(
     {
-        reasons.UnknownInstitution,
-        reasons.UnknownPartner,
-        reasons.ProviderInForce,
-        reasons.InstitutionExists,
-        reasons.InvalidInstitution,
-        reasons.ImportRunning,
-        reasons.ImportUnreadable,
-        reasons.InstitutionMirrored,
-        reasons.AlreadyCutOver,
-        reasons.NothingMirrored,
-        reasons.ReportOutdated,
-        reasons.VanishedUndecided,
-        reasons.KeysStillUsed,
+        institution.UnknownInstitution,
+        institution.UnknownPartner,
+        staff.ProviderInForce,
+        institution.InstitutionExists,
+        institution.InvalidInstitution,
+        operating.ImportRunning,
+        operating.ImportUnreadable,
+        operating.InstitutionMirrored,
+        operating.AlreadyCutOver,
+        operating.NothingMirrored,
+        operating.ReportOutdated,
+        operating.VanishedUndecided,
+        operating.KeysStillUsed,
     }
 )
 
@@ -106,21 +105,21 @@ def page_status(refusal: Refusal) -> int:
 def error_headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:
     """Give the headers that a refusal brings: challenges (RFC 6750, RFC 7617), Allow and Retry-After."""
     match refusal:
-        case reasons.InvalidClient():
+        case request.InvalidClient():
             header = ("www-authenticate", f"Basic {_REALM}")
-        case reasons.MissingToken():
+        case request.MissingToken():
             header = ("www-authenticate", f"Bearer {_REALM}")
-        case reasons.InvalidToken():
+        case request.InvalidToken():
             header = ("www-authenticate", _bearer_challenge(refusal))
-        case reasons.InsufficientScope():
+        case request.InsufficientScope():
             header = ("www-authenticate", f'{_bearer_challenge(refusal)}, scope="{MODIFY_CONSENT}"')
-        case reasons.MethodNotAllowed():
+        case request.MethodNotAllowed():
             header = ("allow", ", ".join(refusal.allowed))
-        case reasons.RateLimited():
+        case request.RateLimited():
             header = ("retry-after", str(refusal.retry_after))
-        case reasons.TemporarilyUnavailable():
+        case request.TemporarilyUnavailable():
             header = ("retry-after", str(RETRY_AFTER_SECONDS))
-        case reasons.BodyTooLarge():
+        case request.BodyTooLarge():
             header = ("connection", "close")
         case _:
             return []

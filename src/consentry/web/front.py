@@ -11,7 +11,8 @@ from typing import Final
 
 from starlette.requests import Request
 
-from consentry.domain.refusal import InvalidRequest, Refusal
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.request import InvalidRequest
 from consentry.web import errors
 from consentry.web.asgi import Application, Message, Receive, Scope, Send, send_answer
 from consentry.web.consent_api import answers

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from consentry.domain.refusal import TemporarilyUnavailable
+from consentry.domain.refusal.request import TemporarilyUnavailable
 from consentry.store import health
 from consentry.store.session import Session
 from consentry.web.errors import RETRY_AFTER_SECONDS

@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from consentry.domain.refusal import MethodNotAllowed, NotFound, Refusal
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.request import MethodNotAllowed, NotFound
 from consentry.web import errors
 from consentry.web.consent_api.answers import SERVER_ERROR, refusal_body
 

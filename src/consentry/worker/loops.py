@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from consentry.domain.refusal import TemporarilyUnavailable
+from consentry.domain.refusal.request import TemporarilyUnavailable
 from consentry.store.leases import lease
 from consentry.store.session import Session
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import asyncpg
 
-from consentry.domain.refusal import TemporarilyUnavailable
+from consentry.domain.refusal.request import TemporarilyUnavailable
 from consentry.store.backups.errors import BackupError
 from consentry.store.backups.manifest import AppliedMigration, BackedUpInstitution
 from consentry.store.connecting import DatabaseRefused

@@ -2,7 +2,8 @@
 
 from consentry.domain.actor import Actor
 from consentry.domain.application import AppDecision, ApplicationStatus, decide
-from consentry.domain.refusal import ChangedMeanwhile, NotFound
+from consentry.domain.refusal.institution import ChangedMeanwhile
+from consentry.domain.refusal.request import NotFound
 from consentry.domain.staff import check_reason
 from consentry.store import applications, audit, events
 from consentry.usecases.services import Services

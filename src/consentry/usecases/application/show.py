@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from consentry.domain.refusal import NotFound
+from consentry.domain.refusal.request import NotFound
 from consentry.store import applications
 from consentry.store.applications import AppDetails, DecisionRecord
 from consentry.usecases.services import Services

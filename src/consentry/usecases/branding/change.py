@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from consentry.domain.actor import Actor
 from consentry.domain.branding import check_image, check_phone, parse_theme
-from consentry.domain.refusal import ChangedMeanwhile
+from consentry.domain.refusal.institution import ChangedMeanwhile
 from consentry.store import audit, branding, institutions
 from consentry.store.branding import Picture, StoredBranding
 from consentry.usecases.services import Services

@@ -1,6 +1,6 @@
 """Show how an institution's pages look."""
 
-from consentry.domain.refusal import UnknownInstitution
+from consentry.domain.refusal.institution import UnknownInstitution
 from consentry.store import branding, institutions
 from consentry.store.branding import Look, StoredBranding
 from consentry.usecases.services import Services

@@ -6,7 +6,7 @@ from datetime import timedelta
 from consentry.domain.actor import Actor
 from consentry.domain.api_settings import ApiSettings, check_api_settings, host_of
 from consentry.domain.institution import Institution
-from consentry.domain.refusal import ChangedMeanwhile, InvalidSettings
+from consentry.domain.refusal.institution import ChangedMeanwhile, InvalidSettings
 from consentry.store import api_settings, audit, institutions
 from consentry.store.session import Connection
 from consentry.usecases.services import Services

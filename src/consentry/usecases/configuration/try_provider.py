@@ -19,7 +19,8 @@ from consentry.domain.provider_check import (
     look_at_refused_code,
     passed,
 )
-from consentry.domain.refusal import AddressRefused, AddressSilent, NoCustomerProvider
+from consentry.domain.refusal.institution import NoCustomerProvider
+from consentry.domain.refusal.provider import AddressRefused, AddressSilent
 from consentry.store import audit, customer_providers
 from consentry.usecases.configuration.customer_provider import purpose_of
 from consentry.usecases.services import Services

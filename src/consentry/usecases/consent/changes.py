@@ -11,7 +11,8 @@ import msgspec
 
 from consentry.domain.actor import Actor
 from consentry.domain.consent import Circumstances, Consent, CustomerConsents, Decision
-from consentry.domain.refusal import InvalidToken, Refusal, UnknownConsent
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.request import InvalidToken, UnknownConsent
 from consentry.store import consents, disputes
 from consentry.store.batches import Gatherer
 from consentry.store.consents import DecidedChange, LockedConsent, Subject

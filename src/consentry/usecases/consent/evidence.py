@@ -22,7 +22,7 @@ from consentry.domain.consent import newest_first
 from consentry.domain.history import HistoryEntry, history
 from consentry.domain.institution import Institution
 from consentry.domain.receipt import Wording
-from consentry.domain.refusal import InvalidScope, UnknownConsent
+from consentry.domain.refusal.request import InvalidScope, UnknownConsent
 from consentry.domain.scope import is_customer_id
 from consentry.store import audit, consents, institutions, receipt_keys, sealing
 from consentry.store import history as records

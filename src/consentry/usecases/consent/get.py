@@ -1,6 +1,6 @@
 """Get one consent of the customer."""
 
-from consentry.domain.refusal import UnknownConsent
+from consentry.domain.refusal.request import UnknownConsent
 from consentry.store.consents import ConsentReader, Subject
 from consentry.usecases.consent.changes import ShownConsent
 

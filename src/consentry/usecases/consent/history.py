@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from consentry.domain.actor import Actor
 from consentry.domain.consent import Consent
 from consentry.domain.history import HistoryEntry, history
-from consentry.domain.refusal import UnknownConsent
+from consentry.domain.refusal.request import UnknownConsent
 from consentry.store import audit, consents
 from consentry.store import history as records
 from consentry.store.consents import CustomersConsent, Subject

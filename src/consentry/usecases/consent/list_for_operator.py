@@ -2,7 +2,7 @@
 
 from consentry.domain.actor import Actor
 from consentry.domain.consent import CustomerConsents
-from consentry.domain.refusal import InvalidScope
+from consentry.domain.refusal.request import InvalidScope
 from consentry.domain.scope import is_customer_id
 from consentry.store import audit, consents
 from consentry.usecases.services import Services

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from consentry.domain.credential import Secret
-from consentry.domain.refusal import InvalidClient
+from consentry.domain.refusal.request import InvalidClient
 from consentry.store import credentials
 from consentry.usecases.services import Services
 from consentry.usecases.token.issue import PresentedCredentials

@@ -2,7 +2,7 @@
 
 from consentry.domain.actor import Actor
 from consentry.domain.credential import CREDENTIAL_NAME, Credentials, Secret, new_client_id
-from consentry.domain.refusal import CredentialsExist
+from consentry.domain.refusal.institution import CredentialsExist
 from consentry.store import audit, clock, credentials
 from consentry.usecases.credentials.new_secret import ShownCredentials, make_secret
 from consentry.usecases.services import Services

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from consentry.domain.actor import Actor
 from consentry.domain.credential import CREDENTIAL_NAME
-from consentry.domain.refusal import ChangedMeanwhile, NoCredentials
+from consentry.domain.refusal.institution import ChangedMeanwhile, NoCredentials
 from consentry.store import audit, clock, credentials, events, institutions
 from consentry.usecases.mail import texts
 from consentry.usecases.mail.tell_admins import tell_admins, who

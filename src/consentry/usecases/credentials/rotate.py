@@ -5,7 +5,8 @@ from datetime import timedelta
 from consentry.domain.actor import Actor
 from consentry.domain.credential import CREDENTIAL_NAME, Credentials, NewSecret, Secret, rotate
 from consentry.domain.institution import Institution, InstitutionStatus, check_overlap
-from consentry.domain.refusal import ChangedMeanwhile, InvalidClient, NoCredentials
+from consentry.domain.refusal.institution import ChangedMeanwhile, NoCredentials
+from consentry.domain.refusal.request import InvalidClient
 from consentry.store import audit, clock, credentials, events, institutions
 from consentry.store.session import Connection
 from consentry.usecases.credentials.new_secret import ShownCredentials, make_secret

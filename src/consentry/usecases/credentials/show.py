@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from consentry.domain.credential import CREDENTIAL_NAME, Credentials
-from consentry.domain.refusal import NoCredentials
+from consentry.domain.refusal.institution import NoCredentials
 from consentry.store import clock, credentials
 from consentry.usecases.services import Services
 

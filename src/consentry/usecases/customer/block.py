@@ -2,7 +2,7 @@
 
 from consentry.domain.actor import Actor
 from consentry.domain.customer import check_may_connect
-from consentry.domain.refusal import NotFound
+from consentry.domain.refusal.request import NotFound
 from consentry.domain.staff import check_reason
 from consentry.store import audit, blocks, customers
 from consentry.usecases.services import Services

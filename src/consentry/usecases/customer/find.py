@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from consentry.domain.customer import CustomerSearch
-from consentry.domain.refusal import InvalidSettings
+from consentry.domain.refusal.institution import InvalidSettings
 from consentry.store import customers
 from consentry.store.customers import FoundCustomer
 from consentry.usecases.services import Services

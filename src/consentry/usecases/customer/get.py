@@ -7,7 +7,7 @@ from typing import Final
 from consentry.domain.actor import ActorKind
 from consentry.domain.consent import CustomerConsents
 from consentry.domain.customer import Block
-from consentry.domain.refusal import NotFound
+from consentry.domain.refusal.request import NotFound
 from consentry.store import blocks, consents, customers, looks
 from consentry.store.looks import CustomerEntry
 from consentry.usecases.services import Services

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from consentry.domain.actor import Actor
 from consentry.domain.customer import Look
-from consentry.domain.refusal import NotFound
+from consentry.domain.refusal.request import NotFound
 from consentry.domain.scope import is_customer_id
 from consentry.domain.staff import check_reason
 from consentry.store import audit, customers, looks

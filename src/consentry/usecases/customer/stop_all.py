@@ -2,7 +2,7 @@
 
 from consentry.domain.actor import Actor
 from consentry.domain.consent import Circumstances, Consent, RevocationReason, newest_first, stop_sharing
-from consentry.domain.refusal import ConsentNotActive, NotFound, ReadOnlyConsent
+from consentry.domain.refusal.request import ConsentNotActive, NotFound, ReadOnlyConsent
 from consentry.domain.staff import check_reason
 from consentry.store import consents, customers
 from consentry.store.consents import DecidedChange

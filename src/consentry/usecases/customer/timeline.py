@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from consentry.domain.refusal import UnknownConsent
+from consentry.domain.refusal.request import UnknownConsent
 from consentry.store import looks
 from consentry.store.looks import CustomerEntry
 from consentry.usecases.consent.history import ConsentHistory, staff_history

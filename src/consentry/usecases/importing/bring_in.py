@@ -11,7 +11,8 @@ from uuid import UUID
 from consentry.domain.actor import Actor
 from consentry.domain.importing import MOST_FAULTS, Fault
 from consentry.domain.institution import check_new_institution
-from consentry.domain.refusal import AlreadyCutOver, InstitutionMirrored, UnknownInstitution
+from consentry.domain.refusal.institution import UnknownInstitution
+from consentry.domain.refusal.operating import AlreadyCutOver, InstitutionMirrored
 from consentry.store import audit, clock, import_faults, imports, institutions, publishing, staging
 from consentry.store.imports import ImportSession
 from consentry.store.session import Connection

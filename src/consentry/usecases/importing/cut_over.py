@@ -10,7 +10,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from consentry.domain.actor import Actor
-from consentry.domain.refusal import NothingMirrored, ReportOutdated, VanishedUndecided
+from consentry.domain.refusal.operating import NothingMirrored, ReportOutdated, VanishedUndecided
 from consentry.store import audit, imports, publishing
 from consentry.store.imports import ImportRecord
 from consentry.store.publishing import MirrorState

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import BinaryIO
 
 from consentry.domain.importing import Fault
-from consentry.domain.refusal import ImportUnreadable
+from consentry.domain.refusal.operating import ImportUnreadable
 from consentry.store.staging import ChunkRecord, StagedRows
 from consentry.usecases.importing.lines import LineReader
 from consentry.usecases.importing.reading import Chunk, chunks, is_blank

@@ -23,7 +23,7 @@ from consentry.domain.importing import (
     is_visible_id,
 )
 from consentry.domain.institution import check_new_institution
-from consentry.domain.refusal import InvalidInstitution
+from consentry.domain.refusal.institution import InvalidInstitution
 from consentry.store.staging import (
     StagedApplication,
     StagedConsent,

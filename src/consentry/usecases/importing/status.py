@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from consentry.domain.refusal import UnknownInstitution
+from consentry.domain.refusal.institution import UnknownInstitution
 from consentry.store import imports, institutions, publishing, staging
 from consentry.store.imports import ImportRecord
 from consentry.store.publishing import MirrorState

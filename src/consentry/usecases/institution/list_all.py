@@ -1,7 +1,7 @@
 """List the institutions of an installation, and whoever else has an audit."""
 
 from consentry.domain.institution import Institution
-from consentry.domain.refusal import UnknownInstitution
+from consentry.domain.refusal.institution import UnknownInstitution
 from consentry.store import houses, institutions
 from consentry.usecases.services import Services
 

@@ -2,7 +2,7 @@
 
 from consentry.domain.actor import Actor
 from consentry.domain.intermediary import TypedSettings, check_intermediary_id
-from consentry.domain.refusal import InvalidSettings
+from consentry.domain.refusal.institution import InvalidSettings
 from consentry.store import audit, intermediaries
 from consentry.usecases.intermediary.settings_of import Addresses, checked_settings, facts_of
 from consentry.usecases.services import Services

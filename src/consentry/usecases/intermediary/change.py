@@ -2,7 +2,8 @@
 
 from consentry.domain.actor import Actor
 from consentry.domain.intermediary import TypedSettings
-from consentry.domain.refusal import ChangedMeanwhile, NotFound
+from consentry.domain.refusal.institution import ChangedMeanwhile
+from consentry.domain.refusal.request import NotFound
 from consentry.store import audit, intermediaries
 from consentry.usecases.intermediary.settings_of import Addresses, checked_settings, facts_of
 from consentry.usecases.services import Services

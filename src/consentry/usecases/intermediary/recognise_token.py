@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from consentry.domain.refusal import InvalidToken
+from consentry.domain.refusal.request import InvalidToken
 from consentry.domain.registration_token import is_registration_token, registration_mac_of
 from consentry.store import registration_tokens
 from consentry.usecases.services import Services

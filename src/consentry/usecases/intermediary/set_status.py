@@ -4,7 +4,8 @@ from typing import Final
 
 from consentry.domain.actor import Actor
 from consentry.domain.application import IntermediaryStatus
-from consentry.domain.refusal import ChangedMeanwhile, NotFound
+from consentry.domain.refusal.institution import ChangedMeanwhile
+from consentry.domain.refusal.request import NotFound
 from consentry.domain.staff import check_reason
 from consentry.store import audit, events, intermediaries
 from consentry.usecases.services import Services

@@ -3,7 +3,8 @@
 from typing import Protocol
 
 from consentry.domain.intermediary import IntermediarySettings, TypedSettings, check_settings
-from consentry.domain.refusal import AddressRefused, InvalidSettings
+from consentry.domain.refusal.institution import InvalidSettings
+from consentry.domain.refusal.provider import AddressRefused
 
 
 class Addresses(Protocol):

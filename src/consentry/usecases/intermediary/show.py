@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from consentry.domain.intermediary import Intermediary
-from consentry.domain.refusal import NotFound
+from consentry.domain.refusal.request import NotFound
 from consentry.domain.registration_token import RegistrationToken
 from consentry.store import applications, clock, intermediaries, registration_tokens
 from consentry.store.intermediaries import Reach, RecordedAct

@@ -1,6 +1,6 @@
 """Find the keys that nothing is stored under any more."""
 
-from consentry.domain.refusal import KeysStillUsed
+from consentry.domain.refusal.operating import KeysStillUsed
 from consentry.keyring import Keyring
 from consentry.store.keys_in_use import SecretUnder, keys_in_use, secrets_under_others, staff_secrets_under_others
 from consentry.usecases.services import Services

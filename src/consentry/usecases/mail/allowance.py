@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Final
 
-from consentry.domain.refusal import TooManyInvitations
+from consentry.domain.refusal.staff import TooManyInvitations
 from consentry.store import mails
 from consentry.store.session import Connection
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from consentry.domain.actor import Actor, ActorKind
 from consentry.domain.credential import new_page_secret, page_mac_of
 from consentry.domain.page import Wishes
-from consentry.domain.refusal import PageEnded
+from consentry.domain.refusal.dashboard import PageEnded
 from consentry.store import pages
 from consentry.store.consents import Subject
 from consentry.store.pages import NewPage

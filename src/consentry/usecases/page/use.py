@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from consentry.domain.credential import is_page_secret, page_mac_of
 from consentry.domain.page import Page
-from consentry.domain.refusal import PageEnded
+from consentry.domain.refusal.dashboard import PageEnded
 from consentry.store import pages
 from consentry.store.consents import Subject
 from consentry.usecases.page.open import Visit

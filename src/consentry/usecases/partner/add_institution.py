@@ -5,7 +5,7 @@ from datetime import datetime
 
 from consentry.domain.actor import Actor
 from consentry.domain.institution import Institution, check_host, is_name, is_public_id
-from consentry.domain.refusal import InstitutionExists, InvalidInstitution, InvalidSettings
+from consentry.domain.refusal.institution import InstitutionExists, InvalidInstitution, InvalidSettings
 from consentry.domain.staff import House, check_email
 from consentry.store import audit, houses, institutions, mails
 from consentry.store.session import Connection

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from consentry.domain.actor import Actor
 from consentry.domain.institution import Institution, InstitutionStatus, is_name
-from consentry.domain.refusal import ChangedMeanwhile, InvalidSettings, NotFound
+from consentry.domain.refusal.institution import ChangedMeanwhile, InvalidSettings
+from consentry.domain.refusal.request import NotFound
 from consentry.domain.staff import check_reason
 from consentry.store import audit, institutions, partner_institutions
 from consentry.usecases.services import Services

@@ -4,7 +4,7 @@ What a partner could still open there ends with it: whoever gives an institution
 """
 
 from consentry.domain.actor import Actor
-from consentry.domain.refusal import UnknownInstitution, UnknownPartner
+from consentry.domain.refusal.institution import UnknownInstitution, UnknownPartner
 from consentry.domain.staff import House
 from consentry.store import audit, houses, institutions, setup_links, staff, staff_sessions
 from consentry.store.session import Connection

@@ -1,7 +1,8 @@
 """Let a channel partner invite the first admin of an institution once more, or another one."""
 
 from consentry.domain.actor import Actor
-from consentry.domain.refusal import NotFound, StaffWereThere
+from consentry.domain.refusal.request import NotFound
+from consentry.domain.refusal.staff import StaffWereThere
 from consentry.store import audit, institutions, partner_institutions, staff, staff_providers
 from consentry.usecases.partner.add_institution import SetUpInvitation, invite_first_admin, portal_of
 from consentry.usecases.services import Services

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from consentry.domain.institution import Institution
-from consentry.domain.refusal import NotFound
+from consentry.domain.refusal.request import NotFound
 from consentry.store import houses, institutions, partner_institutions, staff, staff_providers
 from consentry.store.partner_institutions import InstitutionSearch, ListedInstitution
 from consentry.usecases.services import Services

@@ -1,7 +1,7 @@
 """Add a customer that is no person, to look at the dashboard with."""
 
 from consentry.domain.actor import Actor
-from consentry.domain.refusal import TooManyTestCustomers
+from consentry.domain.refusal.institution import TooManyTestCustomers
 from consentry.domain.test_customer import MOST_TEST_CUSTOMERS, accounts_of, first_consents, new_customer_id
 from consentry.store import audit, institutions, test_customers
 from consentry.usecases.services import Services

@@ -5,7 +5,7 @@ from typing import Final
 from consentry import jose
 from consentry.domain.actor import Actor
 from consentry.domain.institution import InstitutionStatus
-from consentry.domain.refusal import InstitutionNotEnabled, UnknownTestCustomer
+from consentry.domain.refusal.institution import InstitutionNotEnabled, UnknownTestCustomer
 from consentry.domain.scope import is_customer_id
 from consentry.domain.token import TOKEN_LIFETIME, TokenClaims
 from consentry.store import audit, institutions, test_customers, tokens

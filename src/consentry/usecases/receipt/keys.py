@@ -7,7 +7,7 @@ from consentry import jose
 from consentry.domain.actor import Actor
 from consentry.domain.institution import is_public_id
 from consentry.domain.receipt import Receipt
-from consentry.domain.refusal import UnknownInstitution
+from consentry.domain.refusal.institution import UnknownInstitution
 from consentry.keyring import Keyring
 from consentry.store import audit, institutions, receipt_keys
 from consentry.store.receipt_keys import SealedReceiptKey

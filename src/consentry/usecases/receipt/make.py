@@ -7,7 +7,7 @@ import msgspec
 
 from consentry.domain.actor import Actor
 from consentry.domain.receipt import Receipt, ReceiptFacts, Wording, receipt_of
-from consentry.domain.refusal import UnknownConsent
+from consentry.domain.refusal.request import UnknownConsent
 from consentry.store import audit, consents, receipts
 from consentry.store.consents import CustomersConsent, Subject
 from consentry.store.session import Connection

@@ -11,7 +11,9 @@ from typing import Final
 from consentry.connectors.openid import Identity, OpenIdClient, code_of, discover, exchange, sign_in_address
 from consentry.connectors.outbound import Outbound
 from consentry.domain.actor import Actor
-from consentry.domain.refusal import ProviderUnusable, Refusal, SignInFailed, TemporarilyUnavailable
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.provider import ProviderUnusable, SignInFailed
+from consentry.domain.refusal.request import TemporarilyUnavailable
 from consentry.domain.staff import SIGN_IN_SECONDS, House
 from consentry.store import audit, clock, staff_sessions
 from consentry.store.staff_providers import State

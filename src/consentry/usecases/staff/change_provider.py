@@ -1,7 +1,10 @@
 """Put a changed provider in force: when the admin who changed it has signed in through it, and not before."""
 
 from consentry.connectors.openid import Identity
-from consentry.domain.refusal import NotAllowed, Refusal, SignInFailed, TemporarilyUnavailable
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.provider import SignInFailed
+from consentry.domain.refusal.request import TemporarilyUnavailable
+from consentry.domain.refusal.staff import NotAllowed
 from consentry.domain.staff import Role
 from consentry.store import staff, staff_providers, staff_sessions
 from consentry.store.session import Connection

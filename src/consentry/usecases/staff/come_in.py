@@ -5,7 +5,10 @@ from uuid import UUID
 
 from consentry.connectors.openid import Identity
 from consentry.domain.actor import Actor, ActorKind
-from consentry.domain.refusal import EmailUnverified, InvalidSettings, NotInvited, Refusal, TemporarilyUnavailable
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.institution import InvalidSettings
+from consentry.domain.refusal.request import TemporarilyUnavailable
+from consentry.domain.refusal.staff import EmailUnverified, NotInvited
 from consentry.domain.staff import House, Member, check_email
 from consentry.store import audit, staff
 from consentry.store.session import Connection

@@ -1,7 +1,7 @@
 """Make a link for a house's first admin, for an operator."""
 
 from consentry.domain.actor import Actor
-from consentry.domain.refusal import UnknownInstitution
+from consentry.domain.refusal.institution import UnknownInstitution
 from consentry.domain.staff import House
 from consentry.store import houses, institutions
 from consentry.store.houses import FoundHouse

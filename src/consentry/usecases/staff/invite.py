@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from consentry.domain.actor import Actor
-from consentry.domain.refusal import MemberExists
+from consentry.domain.refusal.staff import MemberExists
 from consentry.domain.staff import INVITATION_VALID, House, Member, check_email, check_role
 from consentry.store import audit, institutions, mails, staff
 from consentry.store.session import Connection

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from consentry.domain.refusal import UnknownMember
+from consentry.domain.refusal.staff import UnknownMember
 from consentry.domain.staff import IDLE, Member
 from consentry.store import clock, mails, staff, staff_sessions
 from consentry.store.mails import MailState

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from consentry.connectors.openid import DISCOVERY, discover
 from consentry.connectors.outbound import Outbound
 from consentry.domain.actor import Actor
-from consentry.domain.refusal import AddressRefused, AddressSilent, InvalidSettings, NoStaffProvider, ProviderUnusable
+from consentry.domain.refusal.institution import InvalidSettings
+from consentry.domain.refusal.provider import AddressRefused, AddressSilent, ProviderUnusable
+from consentry.domain.refusal.staff import NoStaffProvider
 from consentry.domain.staff import INVITATION_VALID
 from consentry.domain.staff_provider import StaffProvider, check_staff_provider
 from consentry.store import audit, setup_links, staff, staff_providers, staff_sessions

@@ -3,7 +3,10 @@
 from typing import Final
 
 from consentry.connectors.openid import Identity
-from consentry.domain.refusal import Refusal, SetupLinkDead, SignInFailed, TemporarilyUnavailable
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.provider import SignInFailed
+from consentry.domain.refusal.request import TemporarilyUnavailable
+from consentry.domain.refusal.staff import SetupLinkDead
 from consentry.domain.staff import LONGEST, Role
 from consentry.domain.staff_secret import StaffSecret, is_staff_secret, staff_mac_of
 from consentry.store import audit, houses, setup_links, staff, staff_providers, staff_sessions

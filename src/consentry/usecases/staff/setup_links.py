@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from consentry.domain.actor import Actor
-from consentry.domain.refusal import ProviderInForce
+from consentry.domain.refusal.staff import ProviderInForce
 from consentry.domain.staff import SETUP_VALID, Member, Role, check_email
 from consentry.domain.staff_secret import StaffSecret, new_staff_secret, staff_mac_of
 from consentry.store import audit, setup_links, staff, staff_providers, staff_sessions

@@ -4,7 +4,7 @@ from typing import Final
 from uuid import UUID
 
 from consentry.domain.actor import Actor, ActorKind
-from consentry.domain.refusal import NotAllowed, UnknownMember
+from consentry.domain.refusal.staff import NotAllowed, UnknownMember
 from consentry.domain.staff import House, Member, Role
 from consentry.store import staff
 from consentry.store.session import Connection

@@ -5,7 +5,7 @@ from typing import Final
 
 from consentry import jose
 from consentry.domain.credential import mac_of
-from consentry.domain.refusal import InvalidClient
+from consentry.domain.refusal.request import InvalidClient
 from consentry.domain.token import TOKEN_LIFETIME, TokenClaims
 from consentry.store import credentials
 from consentry.store.tokens import IssuedToken, TokenOrder

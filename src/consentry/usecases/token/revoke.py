@@ -5,7 +5,7 @@ from uuid import UUID
 
 from consentry import jose
 from consentry.domain.actor import Actor, ActorKind
-from consentry.domain.refusal import InsufficientScope, InvalidToken, UnknownToken
+from consentry.domain.refusal.request import InsufficientScope, InvalidToken, UnknownToken
 from consentry.domain.token import StoredToken
 from consentry.store import audit, pages, tokens
 from consentry.store.session import Connection

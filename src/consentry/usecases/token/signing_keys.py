@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from consentry.domain.refusal import InvalidToken
+from consentry.domain.refusal.request import InvalidToken
 from consentry.keyring import Keyring
 from consentry.store import institutions
 from consentry.store.session import Connection, Session

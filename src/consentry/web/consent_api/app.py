@@ -10,7 +10,8 @@ import time
 from typing import Final
 
 from consentry.config import Settings
-from consentry.domain.refusal import InvalidRequest, MethodNotAllowed, NotFound, Refusal, UnknownVersion
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.request import InvalidRequest, MethodNotAllowed, NotFound, UnknownVersion
 from consentry.web import errors
 from consentry.web.asgi import Headers, Receive, Scope, Send, send_answer
 from consentry.web.consent_api import answers

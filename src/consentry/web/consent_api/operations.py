@@ -10,7 +10,7 @@ import msgspec
 
 from consentry.domain.actor import Actor, ActorKind
 from consentry.domain.consent import CustomerConsents
-from consentry.domain.refusal import InvalidClient
+from consentry.domain.refusal.request import InvalidClient
 from consentry.store.consents import Subject
 from consentry.usecases.consent.changes import ChangeRequest, ShownConsent
 from consentry.usecases.consent.get import get_consent

@@ -11,7 +11,7 @@ from urllib.parse import unquote, unquote_plus
 import msgspec
 
 from consentry.domain.credential import CREDENTIAL_NAME
-from consentry.domain.refusal import (
+from consentry.domain.refusal.request import (
     BodyTooLarge,
     InvalidClient,
     InvalidRequest,

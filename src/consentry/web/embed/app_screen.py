@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from consentry.domain.consent import CustomerConsents
-from consentry.domain.refusal import UnknownConsent
+from consentry.domain.refusal.request import UnknownConsent
 from consentry.usecases.consent.changes import ShownConsent
 from consentry.usecases.consent.dispute import dispute
 from consentry.usecases.consent.get import get_consent

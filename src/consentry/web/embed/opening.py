@@ -5,14 +5,10 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from consentry.domain.refusal import (
-    InsufficientScope,
-    InvalidRequest,
-    InvalidToken,
-    PageEnded,
-    Refusal,
-    UnknownInstitution,
-)
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.dashboard import PageEnded
+from consentry.domain.refusal.institution import UnknownInstitution
+from consentry.domain.refusal.request import InsufficientScope, InvalidRequest, InvalidToken
 from consentry.store.branding import Look
 from consentry.usecases.branding.get import find_look, get_look
 from consentry.usecases.page.open import OpenedPage, open_page, verify_opening

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from consentry.domain.refusal import UnknownInstitution
+from consentry.domain.refusal.institution import UnknownInstitution
 from consentry.store.branding import StoredBranding
 from consentry.usecases.branding.get import find_look, get_branding
 from consentry.usecases.services import Services

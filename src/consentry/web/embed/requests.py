@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 
 from consentry.domain.page import Mode, Wishes
-from consentry.domain.refusal import ForeignOrigin, NotOnThisRequest
+from consentry.domain.refusal.dashboard import ForeignOrigin, NotOnThisRequest
 from consentry.usecases.page.open import Visit
 from consentry.web.embed.languages import chosen_locale, known_zone
 from consentry.web.front import seen

@@ -7,12 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from consentry.domain.refusal import (
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.dashboard import PageEnded
+from consentry.domain.refusal.request import (
     ConsentNotActive,
     InvalidToken,
-    PageEnded,
     ReadOnlyConsent,
-    Refusal,
     StaleEtag,
     UnknownAccount,
     UnknownConsent,

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from consentry.domain.refusal import BodyTooLarge, InvalidRequest, UnsupportedMediaType
+from consentry.domain.refusal.request import BodyTooLarge, InvalidRequest, UnsupportedMediaType
 
 LARGEST_FORM: Final = 64 * 1024
 _MOST_FIELDS: Final = 200

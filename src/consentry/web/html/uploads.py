@@ -7,7 +7,7 @@ from typing import Final
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from consentry.domain.refusal import BodyTooLarge, InvalidRequest, UnsupportedMediaType
+from consentry.domain.refusal.request import BodyTooLarge, InvalidRequest, UnsupportedMediaType
 from consentry.web.html.forms import LARGEST_FORM, Form
 
 LARGEST_UPLOAD: Final = 512 * 1024

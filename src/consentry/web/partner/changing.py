@@ -9,7 +9,8 @@ from consentry.config import Settings
 from consentry.domain.counting import day_of
 from consentry.domain.institution import InstitutionStatus
 from consentry.domain.overview import named_period
-from consentry.domain.refusal import ChangedMeanwhile, InvalidSettings, ProviderInForce, StaffWereThere
+from consentry.domain.refusal.institution import ChangedMeanwhile, InvalidSettings
+from consentry.domain.refusal.staff import ProviderInForce, StaffWereThere
 from consentry.domain.staff import Role
 from consentry.usecases.overview.read import read_overview
 from consentry.usecases.partner.change_institution import PartnersChange, change_partner_institution

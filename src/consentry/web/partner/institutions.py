@@ -9,7 +9,8 @@ from starlette.responses import RedirectResponse, Response
 
 from consentry.config import Settings
 from consentry.domain.institution import InstitutionStatus
-from consentry.domain.refusal import InvalidSettings, UnknownPortalAddress
+from consentry.domain.refusal.institution import InvalidSettings
+from consentry.domain.refusal.staff import UnknownPortalAddress
 from consentry.domain.staff import ROLES, House, Role
 from consentry.store.partner_institutions import InstitutionSearch
 from consentry.usecases.partner.add_institution import NewInstitution, SetUpInvitation, add_partner_institution

@@ -16,15 +16,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from consentry.domain.actor import Actor, ActorKind
-from consentry.domain.refusal import (
-    BodyTooLarge,
-    ForgedRequest,
-    NotAllowed,
-    NotFound,
-    Refusal,
-    SignedOut,
-    TemporarilyUnavailable,
-)
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.request import BodyTooLarge, NotFound, TemporarilyUnavailable
+from consentry.domain.refusal.staff import ForgedRequest, NotAllowed, SignedOut
 from consentry.domain.staff import ROLES, House, Role
 from consentry.store.staff_sessions import LiveSession
 from consentry.usecases.services import Services

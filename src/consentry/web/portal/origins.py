@@ -12,7 +12,8 @@ from starlette.requests import Request
 
 from consentry.config import Settings
 from consentry.domain.api_settings import LOOPBACK
-from consentry.domain.refusal import InvalidRequest, UnknownPortalAddress
+from consentry.domain.refusal.request import InvalidRequest
+from consentry.domain.refusal.staff import UnknownPortalAddress
 from consentry.usecases.configuration.api_settings import show_api_settings
 from consentry.usecases.services import Services
 

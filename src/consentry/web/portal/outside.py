@@ -15,17 +15,10 @@ from starlette.routing import Route
 
 from consentry.config import Settings
 from consentry.connectors.outbound import Outbound
-from consentry.domain.refusal import (
-    EmailUnverified,
-    ForgedRequest,
-    NoStaffProvider,
-    NotInvited,
-    ProviderUnusable,
-    Refusal,
-    SetupLinkDead,
-    SignInFailed,
-    TemporarilyUnavailable,
-)
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.provider import ProviderUnusable, SignInFailed
+from consentry.domain.refusal.request import TemporarilyUnavailable
+from consentry.domain.refusal.staff import EmailUnverified, ForgedRequest, NoStaffProvider, NotInvited, SetupLinkDead
 from consentry.domain.staff import House
 from consentry.store.staff_sessions import LiveSession
 from consentry.usecases.services import Services

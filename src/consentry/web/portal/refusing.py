@@ -2,7 +2,9 @@
 
 from starlette.responses import RedirectResponse, Response
 
-from consentry.domain.refusal import NotAllowed, NotFound, Refusal, TemporarilyUnavailable
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.request import NotFound, TemporarilyUnavailable
+from consentry.domain.refusal.staff import NotAllowed
 from consentry.domain.staff import House
 from consentry.web.errors import RETRY_AFTER_SECONDS, error_headers
 from consentry.web.portal.rendering import render, render_outside

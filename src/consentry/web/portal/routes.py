@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Route
 
 from consentry.config import Settings
 from consentry.connectors.outbound import Outbound
-from consentry.domain.refusal import NotFound
+from consentry.domain.refusal.request import NotFound
 from consentry.domain.staff import ROLES, House
 from consentry.usecases.services import Services
 from consentry.web.partner import routes as partner

@@ -6,15 +6,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
-from consentry.domain.refusal import (
-    EmailUnverified,
-    InvalidSettings,
-    NotInvited,
-    ProviderUnusable,
-    Refusal,
-    SetupLinkDead,
-    SignInFailed,
-)
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.institution import InvalidSettings
+from consentry.domain.refusal.provider import ProviderUnusable, SignInFailed
+from consentry.domain.refusal.staff import EmailUnverified, NotInvited, SetupLinkDead
 from consentry.domain.staff_provider import CALLBACK
 from consentry.store.staff_sessions import LiveSession
 from consentry.usecases.staff.ask_provider import begin_sign_in

@@ -12,7 +12,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from consentry.connectors.openid import Identity
-from consentry.domain.refusal import NoStaffProvider, NotFound, Refusal, SignInFailed, TemporarilyUnavailable
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.provider import SignInFailed
+from consentry.domain.refusal.request import NotFound, TemporarilyUnavailable
+from consentry.domain.refusal.staff import NoStaffProvider
 from consentry.domain.staff import House
 from consentry.domain.staff_provider import CALLBACK
 from consentry.store.houses import FoundHouse

@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from consentry.domain.refusal import TemporarilyUnavailable, UnknownInstitution
+from consentry.domain.refusal.institution import UnknownInstitution
+from consentry.domain.refusal.request import TemporarilyUnavailable
 from consentry.store.session import Session
 from consentry.usecases.receipt.keys import receipt_public_keys
 from consentry.web import errors

@@ -7,7 +7,7 @@ source together, and the count is asked only when a secret was wrong.
 from typing import Final
 
 from consentry.config import Limits
-from consentry.domain.refusal import RateLimited, TemporarilyUnavailable
+from consentry.domain.refusal.request import RateLimited, TemporarilyUnavailable
 from consentry.web.safety.limits import Rate, SharedLimits
 
 _KEPT_OF_CLIENT_ID: Final = 64

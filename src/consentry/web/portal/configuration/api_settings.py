@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from consentry.config import Settings
 from consentry.domain.api_settings import ApiSettings
-from consentry.domain.refusal import ChangedMeanwhile, InvalidSettings
+from consentry.domain.refusal.institution import ChangedMeanwhile, InvalidSettings
 from consentry.domain.staff import Role
 from consentry.usecases.configuration.api_settings import ShownSettings, change_api_settings, show_api_settings
 from consentry.usecases.services import Services

@@ -12,7 +12,8 @@ from starlette.responses import RedirectResponse, Response
 
 from consentry.config import Settings
 from consentry.domain.institution import LONGEST_OVERLAP, Institution
-from consentry.domain.refusal import ChangedMeanwhile, CredentialsExist, NoCredentials, Refusal
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.institution import ChangedMeanwhile, CredentialsExist, NoCredentials
 from consentry.domain.staff import Role
 from consentry.usecases.configuration.api_settings import show_api_settings
 from consentry.usecases.credentials.generate import generate_credentials

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from consentry.domain.customer_provider import USUAL_CLAIM, ConfiguredProvider, CustomerProvider, Endpoints
-from consentry.domain.refusal import ChangedMeanwhile, InvalidSettings, NoCustomerProvider
+from consentry.domain.refusal.institution import ChangedMeanwhile, InvalidSettings, NoCustomerProvider
 from consentry.domain.staff import Role
 from consentry.usecases.configuration.customer_provider import change_customer_provider, show_customer_provider
 from consentry.usecases.configuration.try_provider import Outside, ProviderTest, try_customer_provider

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from consentry.domain.credential import Credentials
-from consentry.domain.refusal import NoCredentials
+from consentry.domain.refusal.institution import NoCredentials
 from consentry.domain.test_customer import MOST_TEST_CUSTOMERS, TestCustomer
 from consentry.usecases.credentials.show import show_credentials
 from consentry.usecases.institution.change_origins import list_origins

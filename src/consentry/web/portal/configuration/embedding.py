@@ -6,7 +6,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from consentry.config import Settings
-from consentry.domain.refusal import InvalidOrigin, TooManyTestCustomers
+from consentry.domain.refusal.dashboard import InvalidOrigin
+from consentry.domain.refusal.institution import TooManyTestCustomers
 from consentry.domain.staff import Role
 from consentry.usecases.institution.change_origins import add_origin, remove_origin
 from consentry.usecases.preview.add_test_customer import add_test_customer

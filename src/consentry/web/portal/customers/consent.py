@@ -6,7 +6,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from consentry.domain.consent import CustomerConsents
-from consentry.domain.refusal import ConsentNotActive, InvalidSettings, ReadOnlyConsent, Refusal
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.institution import InvalidSettings
+from consentry.domain.refusal.request import ConsentNotActive, ReadOnlyConsent
 from consentry.usecases.customer.stop import stop_for_customer
 from consentry.usecases.customer.timeline import ConsentTimeline, consent_timeline
 from consentry.usecases.page.app_facts import get_app_facts

@@ -6,7 +6,8 @@ from datetime import UTC
 from starlette.requests import Request
 from starlette.responses import Response
 
-from consentry.domain.refusal import ConsentNotActive, InvalidSettings, UnknownConsent
+from consentry.domain.refusal.institution import InvalidSettings
+from consentry.domain.refusal.request import ConsentNotActive, UnknownConsent
 from consentry.domain.staff import check_reason
 from consentry.usecases.consent.evidence import EvidenceOrder, make_evidence
 from consentry.usecases.customer.block import block_customer, unblock_customer

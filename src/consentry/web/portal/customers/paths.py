@@ -4,7 +4,7 @@ import re
 from typing import Final
 from urllib.parse import urlencode
 
-from consentry.domain.refusal import NotFound
+from consentry.domain.refusal.request import NotFound
 from consentry.domain.scope import is_customer_id
 from consentry.web.portal.segments import id_of, segment
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from consentry.domain.customer import CustomerSearch, check_search
-from consentry.domain.refusal import InvalidSettings
+from consentry.domain.refusal.institution import InvalidSettings
 from consentry.domain.scope import is_customer_id
 from consentry.usecases.customer.find import FoundCustomers, find_customers
 from consentry.usecases.customer.look import begin_look

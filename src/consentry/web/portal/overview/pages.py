@@ -14,7 +14,8 @@ from starlette.responses import Response
 from consentry.domain.counting import day_of
 from consentry.domain.institution import Institution
 from consentry.domain.overview import PERIODS, Period, check_period
-from consentry.domain.refusal import InvalidSettings, NotFound
+from consentry.domain.refusal.institution import InvalidSettings
+from consentry.domain.refusal.request import NotFound
 from consentry.domain.staff import ROLES, House
 from consentry.usecases.institution.of_partner import institutions_of_partner
 from consentry.usecases.overview.read import Overview, read_overview

@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from consentry.domain.application import MOVES, AppDecision, decisions_about
-from consentry.domain.refusal import ChangedMeanwhile, InvalidSettings, NotFound
+from consentry.domain.refusal.institution import ChangedMeanwhile, InvalidSettings
+from consentry.domain.refusal.request import NotFound
 from consentry.domain.staff import Role
 from consentry.usecases.application.decide import decide_about_app
 from consentry.usecases.application.show import ShownApp, show_app

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from consentry.domain.application import IntermediaryStatus
-from consentry.domain.refusal import ChangedMeanwhile, InvalidSettings, NotFound
+from consentry.domain.refusal.institution import ChangedMeanwhile, InvalidSettings
+from consentry.domain.refusal.request import NotFound
 from consentry.domain.staff import Role
 from consentry.usecases.intermediary.issue_token import issue_registration_token
 from consentry.usecases.intermediary.set_status import set_intermediary_status

@@ -15,7 +15,7 @@ from consentry.domain.intermediary import (
     Period,
     TypedSettings,
 )
-from consentry.domain.refusal import ChangedMeanwhile, InvalidSettings
+from consentry.domain.refusal.institution import ChangedMeanwhile, InvalidSettings
 from consentry.domain.staff import Role
 from consentry.usecases.intermediary.add import add_intermediary
 from consentry.usecases.intermediary.change import change_intermediary

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from consentry.config import Settings
-from consentry.domain.refusal import NotFound, TooManyTestCustomers
+from consentry.domain.refusal.institution import TooManyTestCustomers
+from consentry.domain.refusal.request import NotFound
 from consentry.domain.staff import ROLES, House, Role
 from consentry.domain.test_customer import MOST_TEST_CUSTOMERS, accounts_of
 from consentry.usecases.preview.add_test_customer import add_test_customer

@@ -5,7 +5,9 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from consentry.domain.refusal import InvalidSettings, Refusal, TemporarilyUnavailable
+from consentry.domain.refusal import Refusal
+from consentry.domain.refusal.institution import InvalidSettings
+from consentry.domain.refusal.request import TemporarilyUnavailable
 from consentry.domain.staff import Role
 from consentry.domain.staff_provider import CALLBACK
 from consentry.usecases.staff.ask_provider import begin_sign_in

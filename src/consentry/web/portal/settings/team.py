@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from consentry.config import Settings
-from consentry.domain.refusal import (
-    InvalidSettings,
+from consentry.domain.refusal.institution import InvalidSettings
+from consentry.domain.refusal.staff import (
     LastAdmin,
     MemberExists,
     TooManyInvitations,

@@ -23,7 +23,9 @@ from consentry.domain.branding import (
     parse_theme,
 )
 from consentry.domain.legibility import Legibility, legibility
-from consentry.domain.refusal import ChangedMeanwhile, InvalidBranding, NotFound
+from consentry.domain.refusal.dashboard import InvalidBranding
+from consentry.domain.refusal.institution import ChangedMeanwhile
+from consentry.domain.refusal.request import NotFound
 from consentry.domain.staff import Role
 from consentry.store.branding import StoredBranding
 from consentry.usecases.branding.change import BrandingChange, change_branding
