@@ -4,7 +4,8 @@ Who the identity is here, and what that is good for, is decided by come_in.py, s
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -71,19 +72,27 @@ async def identify(
         AddressRefused, AddressSilent, ProviderUnusable, NoStaffProvider: the provider.
         TemporarilyUnavailable: the store can't be reached or can't write.
     """
-    try:
+    async with refusals_remembered(services, attempt, actor=actor):
         return await _identify(services, outbound, attempt, answer)
+
+
+@asynccontextmanager
+async def refusals_remembered(
+    services: Services, attempt: Attempt, *, actor: Actor, identity: Identity | None = None
+) -> AsyncIterator[None]:
+    """Tell the audit, in a transaction of its own, what refused an attempt, and who it was as far as that is known."""
+    try:
+        yield
     except TemporarilyUnavailable:
         raise
     except Refusal as refusal:
-        await remember_refused(services, attempt, refusal, actor=actor)
+        await _remember(services, attempt, refusal, actor=actor, identity=identity)
         raise
 
 
-async def remember_refused(
-    services: Services, attempt: Attempt, refusal: Refusal, *, actor: Actor, identity: Identity | None = None
+async def _remember(
+    services: Services, attempt: Attempt, refusal: Refusal, *, actor: Actor, identity: Identity | None
 ) -> None:
-    """Tell the audit that an attempt was refused, and who it was as far as that is known."""
     who = {} if identity is None else {"issuer": identity.issuer, "sub": identity.subject, "email": identity.email}
     async with services.session.begin(attempt.institution_id) as connection:
         await audit.record(

@@ -1,19 +1,17 @@
 """Put a changed provider in force: when the admin who changed it has signed in through it, and not before."""
 
 from consentry.connectors.openid import Identity
-from consentry.domain.refusal import Refusal
 from consentry.domain.refusal.provider import SignInFailed
-from consentry.domain.refusal.request import TemporarilyUnavailable
 from consentry.domain.refusal.staff import NotAllowed
 from consentry.domain.staff import Role
-from consentry.store import staff, staff_providers, staff_sessions
+from consentry.store import staff, staff_sessions
 from consentry.store.session import Connection
 from consentry.store.staff_sessions import LiveSession
 from consentry.usecases.services import Services
-from consentry.usecases.staff.ask_provider import check_same, remember_refused
+from consentry.usecases.staff.ask_provider import check_same, refusals_remembered
 from consentry.usecases.staff.attempts import Attempt
 from consentry.usecases.staff.come_in import Visit, begin_session_of
-from consentry.usecases.staff.provider import know_anew, open_provider, record_change
+from consentry.usecases.staff.provider import open_provider, put_pending_in_force, record_change
 from consentry.usecases.staff.sessions import BegunSession
 from consentry.usecases.staff.set_up import check_same_person
 
@@ -31,7 +29,7 @@ async def finish_change(
         EmailUnverified, NotInvited: the provider tells no address that it has verified.
         TemporarilyUnavailable: the store can't be reached or can't write.
     """
-    try:
+    async with refusals_remembered(services, attempt, actor=visit.actor, identity=identity):
         if live is None or str(live.session_id) != attempt.session_id:
             raise SignInFailed("This test was begun in another window, or your session has ended; begin again.")
         if live.role is not Role.ADMIN:
@@ -43,17 +41,11 @@ async def finish_change(
             return await begin_session_of(
                 services, connection, attempt, identity, member_id=live.member_id, visit=visit
             )
-    except TemporarilyUnavailable:
-        raise
-    except Refusal as refusal:
-        await remember_refused(services, attempt, refusal, actor=visit.actor, identity=identity)
-        raise
 
 
 async def _put_in_force(
     connection: Connection, institution_id: int, identity: Identity, *, live: LiveSession, visit: Visit
 ) -> None:
-    before = await staff_providers.find(connection, institution_id, "current", hold=True)
     members = {member.member_id: member for member in await staff.lock(connection, institution_id)}
     admin = members.get(live.member_id)
     if admin is None or admin.role is not Role.ADMIN:
@@ -62,11 +54,8 @@ async def _put_in_force(
         check_same_person(identity, live)
     elif admin.subject != identity.subject:
         raise SignInFailed("You signed in as somebody else than you are here; sign in as yourself.")
-    await staff_providers.promote(connection, institution_id)
-    await know_anew(connection, institution_id, issuer=identity.issuer)
-    if not await staff.rebind(
+    before = await put_pending_in_force(
         connection, institution_id, live.member_id, issuer=identity.issuer, subject=identity.subject
-    ):
-        raise SignInFailed("Somebody else on the team is known as this account.")
+    )
     await staff_sessions.end(connection, institution_id, live.session_id)
     await record_change(connection, institution_id, before=before, actor=visit.actor_of(live.member_id))

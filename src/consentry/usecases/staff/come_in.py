@@ -5,15 +5,13 @@ from uuid import UUID
 
 from consentry.connectors.openid import Identity
 from consentry.domain.actor import Actor, ActorKind
-from consentry.domain.refusal import Refusal
 from consentry.domain.refusal.institution import InvalidSettings
-from consentry.domain.refusal.request import TemporarilyUnavailable
 from consentry.domain.refusal.staff import EmailUnverified, NotInvited
 from consentry.domain.staff import House, Member, check_email
 from consentry.store import audit, staff
 from consentry.store.session import Connection
 from consentry.usecases.services import Services
-from consentry.usecases.staff.ask_provider import ACTIONS, check_same, remember_refused
+from consentry.usecases.staff.ask_provider import ACTIONS, check_same, refusals_remembered
 from consentry.usecases.staff.attempts import Attempt
 from consentry.usecases.staff.provider import open_provider
 from consentry.usecases.staff.sessions import BegunSession, Browser, begin_session
@@ -50,20 +48,15 @@ async def come_in(services: Services, attempt: Attempt, identity: Identity, *, v
         SignInFailed: the provider was changed meanwhile.
         TemporarilyUnavailable: the store can't be reached or can't write.
     """
-    try:
-        async with services.session.begin(attempt.institution_id) as connection:
-            check_same(await open_provider(services, connection, attempt.institution_id, "current", hold=True), attempt)
-            member = await staff.known_as(
-                connection, attempt.institution_id, issuer=identity.issuer, subject=identity.subject
-            ) or await _bound(connection, attempt.institution_id, identity)
-            return await begin_session_of(
-                services, connection, attempt, identity, member_id=member.member_id, visit=visit
-            )
-    except TemporarilyUnavailable:
-        raise
-    except Refusal as refusal:
-        await remember_refused(services, attempt, refusal, actor=visit.actor, identity=identity)
-        raise
+    async with (
+        refusals_remembered(services, attempt, actor=visit.actor, identity=identity),
+        services.session.begin(attempt.institution_id) as connection,
+    ):
+        check_same(await open_provider(services, connection, attempt.institution_id, "current", hold=True), attempt)
+        member = await staff.known_as(
+            connection, attempt.institution_id, issuer=identity.issuer, subject=identity.subject
+        ) or await _bound(connection, attempt.institution_id, identity)
+        return await begin_session_of(services, connection, attempt, identity, member_id=member.member_id, visit=visit)
 
 
 async def begin_session_of(

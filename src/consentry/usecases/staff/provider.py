@@ -5,12 +5,13 @@ change_provider.py). Whoever holds both rows holds the pending one first.
 """
 
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from consentry.connectors.openid import DISCOVERY, discover
 from consentry.connectors.outbound import Outbound
 from consentry.domain.actor import Actor
 from consentry.domain.refusal.institution import InvalidSettings
-from consentry.domain.refusal.provider import AddressRefused, AddressSilent, ProviderUnusable
+from consentry.domain.refusal.provider import AddressRefused, AddressSilent, ProviderUnusable, SignInFailed
 from consentry.domain.refusal.staff import NoStaffProvider
 from consentry.domain.staff import INVITATION_VALID
 from consentry.domain.staff_provider import StaffProvider, check_staff_provider
@@ -191,6 +192,24 @@ async def open_provider(
         raise NoStaffProvider
     opened = services.keyring.open(found.secret.sealed, key_id=found.secret.under, purpose=purpose_of(institution_id))
     return OpenProvider(provider=found.provider, client_secret=opened.decode())
+
+
+async def put_pending_in_force(
+    connection: Connection, institution_id: int, member_id: UUID, *, issuer: str, subject: str
+) -> StoredProvider | None:
+    """Have the pending provider replace the current one, as who a member was found there; give the one before.
+
+    The caller holds the members and checks who it is.
+
+    Raises:
+        SignInFailed: somebody else on the team is known as this subject.
+    """
+    before = await staff_providers.find(connection, institution_id, "current", hold=True)
+    await staff_providers.promote(connection, institution_id)
+    await know_anew(connection, institution_id, issuer=issuer)
+    if not await staff.rebind(connection, institution_id, member_id, issuer=issuer, subject=subject):
+        raise SignInFailed("Somebody else on the team is known as this account.")
+    return before
 
 
 async def know_anew(connection: Connection, institution_id: int, *, issuer: str) -> None:

@@ -3,20 +3,18 @@
 from typing import Final
 
 from consentry.connectors.openid import Identity
-from consentry.domain.refusal import Refusal
 from consentry.domain.refusal.provider import SignInFailed
-from consentry.domain.refusal.request import TemporarilyUnavailable
 from consentry.domain.refusal.staff import SetupLinkDead
 from consentry.domain.staff import LONGEST, Role
 from consentry.domain.staff_secret import StaffSecret, is_staff_secret, staff_mac_of
-from consentry.store import audit, houses, setup_links, staff, staff_providers, staff_sessions
+from consentry.store import audit, houses, setup_links, staff, staff_sessions
 from consentry.store.session import Connection
 from consentry.store.staff_sessions import LiveSession
 from consentry.usecases.services import Services
-from consentry.usecases.staff.ask_provider import check_same, remember_refused
+from consentry.usecases.staff.ask_provider import check_same, refusals_remembered
 from consentry.usecases.staff.attempts import Attempt
 from consentry.usecases.staff.come_in import Visit, begin_session_of, verified_email
-from consentry.usecases.staff.provider import know_anew, open_provider, record_change
+from consentry.usecases.staff.provider import open_provider, put_pending_in_force, record_change
 from consentry.usecases.staff.sessions import BegunSession, begin_session
 
 SETUP: Final = "setup"
@@ -94,7 +92,7 @@ async def finish_set_up(
         SetupLinkDead: the link was used meanwhile.
         TemporarilyUnavailable: the store can't be reached or can't write.
     """
-    try:
+    async with refusals_remembered(services, attempt, actor=visit.actor, identity=identity):
         if live is None or str(live.session_id) != attempt.session_id:
             raise SignInFailed("This set-up was begun in another window or has ended; open it with the code again.")
         async with services.session.begin(attempt.institution_id) as connection:
@@ -105,11 +103,6 @@ async def finish_set_up(
             return await begin_session_of(
                 services, connection, attempt, identity, member_id=live.member_id, visit=visit
             )
-    except TemporarilyUnavailable:
-        raise
-    except Refusal as refusal:
-        await remember_refused(services, attempt, refusal, actor=visit.actor, identity=identity)
-        raise
 
 
 async def _put_in_force(
@@ -118,13 +111,9 @@ async def _put_in_force(
     await staff.lock(connection, institution_id)
     if not await setup_links.spend(connection, institution_id, live.member_id):
         raise SetupLinkDead
-    before = await staff_providers.find(connection, institution_id, "current", hold=True)
-    await staff_providers.promote(connection, institution_id)
-    await know_anew(connection, institution_id, issuer=identity.issuer)
-    if not await staff.rebind(
+    before = await put_pending_in_force(
         connection, institution_id, live.member_id, issuer=identity.issuer, subject=identity.subject
-    ):
-        raise SignInFailed("Somebody else on the team is known as this account.")
+    )
     await staff.set_role(connection, institution_id, live.member_id, Role.ADMIN)
     await staff_sessions.end_setups(connection, institution_id)
     await record_change(connection, institution_id, before=before, actor=visit.actor_of(live.member_id))
