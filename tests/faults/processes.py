@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -25,8 +26,19 @@ def children_of(pid: int) -> dict[int, str]:
 
 
 def workers_of(service: Service) -> list[int]:
-    """Give the process ids of the workers that answer requests."""
-    return sorted(pid for pid, command in children_of(service.process.pid).items() if _WORKER in command)
+    """Give the process ids of the workers that answer requests, the eldest first."""
+    return sorted(
+        (pid for pid, command in children_of(service.process.pid).items() if _WORKER in command), key=_started_at
+    )
+
+
+def _started_at(pid: int) -> tuple[int, int]:
+    """Give when a process began, in ticks, and its id, which divides equals; those that are gone come last."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return sys.maxsize, pid
+    return int(fields[19]), pid  # the 22nd of all; "pid (name)" are the first two
 
 
 def kill(pid: int) -> bool:

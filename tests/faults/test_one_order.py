@@ -179,7 +179,10 @@ class Recorder:
 
 
 async def _trouble(service: Service, chance: random.Random, *, times: int, ends: float) -> None:
-    """Kill workers at random moments, and pause others for a moment."""
+    """Kill workers at random moments, and pause others for a moment.
+
+    The eldest dies: one worker may have taken every connection, and would otherwise be spared each time by chance.
+    """
     for number in range(times):
         await asyncio.sleep(chance.uniform(0.3, 2 * (ends - time.monotonic()) / (times - number + 1)))
         workers = await asyncio.to_thread(workers_of, service)
@@ -191,7 +194,7 @@ async def _trouble(service: Service, chance: random.Random, *, times: int, ends:
             await asyncio.sleep(0.3)
             os.kill(paused, signal.SIGCONT)
         else:
-            kill(chance.choice(workers))
+            kill(workers[0])
 
 
 async def _run(service: Service, services: Services, bku: Tenant, *, seed: int, seconds: float) -> Recorder:
