@@ -198,7 +198,11 @@ async def test_the_log_is_filtered_by_member_kind_action_outcome_day_and_subject
     by_ada = Actor(ActorKind.STAFF, str(ada))
     await write(services, bku, actor=by_ada, subject=("customer", "customer-1"))
     await write(services, bku, actor=by_ada, action="api_settings.changed", outcome="refused")
-    everything = len(rows_of(admin))
+
+    def found(query: str) -> int:
+        return sum(row["action"] != "list.downloaded" for row in rows_of(admin, query))
+
+    everything = found("")
     for query, count in (
         ("?who=ADA@FILTER", 2),
         ("?who=nobody", 0),
@@ -217,7 +221,7 @@ async def test_the_log_is_filtered_by_member_kind_action_outcome_day_and_subject
         ("?from=today", everything),
         ("?after=nothing", everything),
     ):
-        assert len(rows_of(admin, query)) == count, query
+        assert found(query) == count, query
         page = admin.get(f"{LOGS}{query}")
         assert page.status_code == (422 if "today" in query else 200)
         assert ("Nothing matches" in text_of(page)) is (count == 0)

@@ -3,9 +3,12 @@
 What is kept of a customer is theirs: a look lasts for a while, and whoever takes one says why.
 """
 
+import hashlib
+import hmac
+import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -21,6 +24,8 @@ _CONSENT_ID: Final = re.compile(r"_[A-Za-z0-9_-]{1,63}")
 _ENDING: Final = re.compile(r"[0-9]{4}")
 _PAST_ALL: Final = "\x7f"
 _BEFORE_ALL: Final = " "
+_SEARCH_PURPOSE: Final = b"customer-search:"
+_LONG_ENOUGH: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,17 @@ class CustomerSearch:
         """Tell whether nothing is known."""
         return not (self.customer or self.consent or self.request or self.ending or self.app)
 
+    def told(self) -> dict[str, str]:
+        """Give what may be told of it: by what was searched, of an app its name, of what names a person only a hint."""
+        of_persons = {
+            "customer_id": self.customer,
+            "consent_id": self.consent,
+            "request_id": self.request,
+            "account_ending": self.ending,
+        }
+        hints = {name: _hint(value) for name, value in of_persons.items() if value}
+        return {**hints, "app": self.app} if self.app else hints
+
     def ids_from(self, after: str) -> tuple[str, str]:
         """Give the ids that fit, as a half-open range in the order of their characters; `after` is left out itself.
 
@@ -80,6 +96,17 @@ class CustomerSearch:
         low = max(self.customer, after + _BEFORE_ALL if after else "")
         high = self.customer + (_BEFORE_ALL if self.customer and not is_beginning else _PAST_ALL)
         return low, high
+
+
+def search_id(wanted: CustomerSearch, institution_id: int, *, pepper: bytes) -> str:
+    """Give the id of a search: the same for whoever there searches for the same, telling nothing of it (R133)."""
+    told = json.dumps([institution_id, *astuple(wanted)]).encode()
+    return hmac.digest(pepper, _SEARCH_PURPOSE + told, hashlib.sha256).hex()[:32]
+
+
+def _hint(text: str) -> str:
+    """Give what may be told of a value: how long it is and, if that is long, how it begins."""
+    return f"{text[:2] if len(text) >= _LONG_ENOUGH else ''}… (length {len(text)})"
 
 
 def check_search(given: Mapping[str, str]) -> CustomerSearch:

@@ -1,6 +1,7 @@
 """Audit entries: written in the transaction of what they tell of, read in the order of the chain."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import msgspec
 
@@ -36,6 +37,30 @@ async def record(
         actor.source,
         actor.request_id,
     )
+
+
+async def has_lately(
+    connection: Connection,
+    institution_id: int,
+    *,
+    action: str,
+    actor: Actor,
+    subject: tuple[str, str],
+    within: timedelta,
+) -> bool:
+    """Tell whether an actor did this with a subject not longer ago than that; subjects have few entries each."""
+    found: bool = await connection.fetchval(
+        """select coalesce(max(at) > consentry.now() - $7::interval, false) from consentry.audit_entries
+           where institution_id = $1 and subject_kind = $2 and subject_id = $3
+             and action = $4 and actor_kind = $5 and actor_id = $6 and outcome = 'done'""",
+        institution_id,
+        *subject,
+        action,
+        actor.kind.value,
+        actor.actor_id,
+        within,
+    )
+    return found
 
 
 def _json(members: Mapping[str, object] | None) -> str | None:

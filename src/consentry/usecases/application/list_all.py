@@ -7,6 +7,7 @@ from typing import Final
 from consentry.store import applications, intermediaries
 from consentry.store.applications import AppOrder, AppSearch, ListedApp
 from consentry.store.lists import After
+from consentry.usecases.audit.download import Download, record_download
 from consentry.usecases.services import Services
 
 _MOST_CATEGORIES: Final = 100
@@ -42,17 +43,19 @@ async def list_apps(
     order: AppOrder = AppOrder.NAME,
     after: After | None = None,
     most: int = 50,
+    download: Download | None = None,
 ) -> ListedApps:
     """Give at most `most` apps of an institution, in an order, from the one behind `after` on.
 
     Raises:
-        TemporarilyUnavailable: the store can't be reached.
+        TemporarilyUnavailable: the store can't be reached, or can't write what a `download` leaves in the audit.
     """
     async with services.session.begin(institution_id) as connection:
         found = await applications.search(connection, institution_id, wanted, order=order, after=after, most=most + 1)
         total = await applications.count(connection, institution_id, wanted)
         counted_until = await applications.counted_until(connection, institution_id)
-    shown = found[:most]
+        shown = found[:most]
+        await record_download(connection, institution_id, download, rows=len(shown))
     return ListedApps(
         apps=tuple(shown),
         after=shown[-1].after(order) if len(found) > most else None,

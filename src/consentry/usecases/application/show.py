@@ -7,6 +7,7 @@ from uuid import UUID
 from consentry.domain.refusal.request import NotFound
 from consentry.store import applications
 from consentry.store.applications import AppDetails, DecisionRecord
+from consentry.usecases.audit.download import Download, record_download
 from consentry.usecases.services import Services
 from consentry.usecases.staff.names import staff_names
 
@@ -30,13 +31,19 @@ class ShownApp:
 
 
 async def show_app(
-    services: Services, institution_id: int, application_id: str, *, before: UUID | None = None, most: int = 20
+    services: Services,
+    institution_id: int,
+    application_id: str,
+    *,
+    before: UUID | None = None,
+    most: int = 20,
+    download: Download | None = None,
 ) -> ShownApp:
     """Give an app of an institution, with at most `most` entries of its log.
 
     Raises:
         NotFound: the institution has none with this id.
-        TemporarilyUnavailable: the store can't be reached.
+        TemporarilyUnavailable: the store can't be reached, or can't write what a `download` leaves in the audit.
     """
     async with services.session.begin(institution_id) as connection:
         details = await applications.find(connection, institution_id, application_id)
@@ -46,6 +53,7 @@ async def show_app(
         shown = found[:most]
         names = await staff_names(connection, institution_id, ((each.actor_kind, each.actor_id) for each in shown))
         counted_until = await applications.counted_until(connection, institution_id)
+        await record_download(connection, institution_id, download, rows=len(shown))
     return ShownApp(
         details=details,
         log=tuple(ShownDecision(each, names.get(each.actor_id or "")) for each in shown),

@@ -12,6 +12,7 @@ from consentry.domain.staff import Member
 from consentry.store import audit_log, houses, staff
 from consentry.store.audit_log import LogFilter
 from consentry.store.session import Connection
+from consentry.usecases.audit.download import Download, record_download
 from consentry.usecases.services import Services
 
 LOOKED_THROUGH: Final = 5_000
@@ -45,15 +46,16 @@ async def read_log(
     after: UUID | None = None,
     limit: int,
     look_through: int = LOOKED_THROUGH,
+    download: Download | None = None,
 ) -> LogPage:
     """Give entries of a house's log, newest first, beginning behind the entry `after`.
 
     `who` are letters of the e-mail address or name of members, removed ones too, whose doings are wanted.
 
     Raises:
-        TemporarilyUnavailable: the store can't be reached.
+        TemporarilyUnavailable: the store can't be reached, or can't write what a `download` leaves in the audit.
     """
-    async with services.session.begin(institution_id, snapshot=True) as connection:
+    async with services.session.begin(institution_id, snapshot=download is None, steady=True) as connection:
         if who:
             found = await staff.ids_with(connection, institution_id, who)
             wanted = replace(wanted, actor_ids=tuple(str(member_id) for member_id in found) or _NOBODY)
@@ -65,6 +67,7 @@ async def read_log(
         count = None if after else await audit_log.count(connection, institution_id, wanted, stretch)
         partner_id = await houses.partner_of(connection, institution_id)
         members = await _members(connection, institution_id, entries)
+        await record_download(connection, institution_id, download, rows=len(entries[:limit]))
     if partner_id is not None:
         members |= await _partners_members(services, partner_id, entries)
     is_full = len(entries) > limit

@@ -1,4 +1,7 @@
-"""Everything that staff sees of one customer at one moment; that they look was recorded when they began to."""
+"""Everything that staff sees of one customer at one moment; that they look was recorded when they began to.
+
+That it leaves as a file is recorded here.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +13,7 @@ from consentry.domain.customer import Block
 from consentry.domain.refusal.request import NotFound
 from consentry.store import blocks, consents, customers, looks
 from consentry.store.looks import CustomerEntry
+from consentry.usecases.audit.download import Download, record_download
 from consentry.usecases.services import Services
 from consentry.usecases.staff.names import staff_names
 
@@ -29,12 +33,14 @@ class CustomerFile:
     names: Mapping[str, str]
 
 
-async def get_customer(services: Services, institution_id: int, customer_id: str) -> CustomerFile:
+async def get_customer(
+    services: Services, institution_id: int, customer_id: str, *, download: Download | None = None
+) -> CustomerFile:
     """Give what staff sees of a customer.
 
     Raises:
         NotFound: the institution keeps nothing of such a customer.
-        TemporarilyUnavailable: the store can't be reached.
+        TemporarilyUnavailable: the store can't be reached, or can't write what a `download` leaves in the audit.
     """
     async with services.session.begin(institution_id) as connection:
         if not await customers.exists(connection, institution_id, customer_id):
@@ -46,4 +52,5 @@ async def get_customer(services: Services, institution_id: int, customer_id: str
         if block is not None:
             actors.append((ActorKind.STAFF.value, block.blocked_by))
         names = await staff_names(connection, institution_id, actors)
+        await record_download(connection, institution_id, download, rows=len(found.consents))
     return CustomerFile(customer=found, block=block, entries=tuple(entries), names=names)

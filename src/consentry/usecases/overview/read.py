@@ -1,12 +1,13 @@
 """Read the overview of an institution, or of several together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from consentry.domain.overview import Period, Row, Span, Sums, rows, users_since
 from consentry.store import overview
 from consentry.store.overview import AppSums, CategorySums, InstitutionSums
+from consentry.usecases.audit.download import Download, record_download
 from consentry.usecases.services import Services
 
 _MOST: Final = 10
@@ -51,16 +52,19 @@ async def read_overview(
     *,
     one_by_one: bool = False,
     by_day: bool = False,
+    download: Download | None = None,
+    rows_of: Callable[[Overview], int] = lambda _: 0,
 ) -> Overview:
     """Read the overview of some institutions together, and with `one_by_one` of each of them as well.
 
-    With `by_day` every day is known; otherwise, of a long period, only its months.
+    With `by_day` every day is known; otherwise, of a long period, only its months. `rows_of` tells how many rows a
+    `download` takes of it.
 
     Raises:
-        TemporarilyUnavailable: the store can't be reached.
+        TemporarilyUnavailable: the store can't be reached, or can't write what a `download` leaves in the audit.
     """
     within = period.counted
-    async with services.session.begin(*institution_ids, snapshot=True) as connection:
+    async with services.session.begin(*institution_ids, snapshot=download is None, steady=True) as connection:
         sums = await overview.sums(connection, institution_ids, period, by_day=by_day)
         apps: list[AppSums] = []
         categories: list[CategorySums] = []
@@ -68,12 +72,15 @@ async def read_overview(
             apps = await overview.largest_apps(connection, institution_ids[0], within=within, most=_MOST)
             categories = await overview.largest_categories(connection, institution_ids[0], most=_MOST)
         each = await overview.by_institution(connection, institution_ids, within=within) if one_by_one else []
-    return Overview(
-        period=period,
-        sums=sums,
-        spans=rows(sums, period.spans()),
-        users=users_since(sums, period.first) if period.reaches_today else None,
-        apps=tuple(apps),
-        categories=tuple(categories),
-        institutions=tuple(each),
-    )
+        read = Overview(
+            period=period,
+            sums=sums,
+            spans=rows(sums, period.spans()),
+            users=users_since(sums, period.first) if period.reaches_today else None,
+            apps=tuple(apps),
+            categories=tuple(categories),
+            institutions=tuple(each),
+        )
+        if download is not None:
+            await record_download(connection, download.house_id, download, rows=rows_of(read))
+    return read

@@ -6,6 +6,7 @@ from consentry.domain.institution import Institution
 from consentry.domain.refusal.request import NotFound
 from consentry.store import houses, institutions, partner_institutions, staff, staff_providers
 from consentry.store.partner_institutions import InstitutionSearch, ListedInstitution
+from consentry.usecases.audit.download import Download, record_download
 from consentry.usecases.services import Services
 
 
@@ -34,17 +35,19 @@ async def list_partner_institutions(
     *,
     after: tuple[str, str] | None = None,
     most: int,
+    download: Download | None = None,
 ) -> ListedInstitutions:
     """Give at most `most` institutions of a partner by name, from the one behind `after` on.
 
     Raises:
-        TemporarilyUnavailable: the store can't be reached.
+        TemporarilyUnavailable: the store can't be reached, or can't write what a `download` leaves in the audit.
     """
-    async with services.session.begin(snapshot=True) as connection:
+    async with services.session.begin(snapshot=download is None, steady=True) as connection:
         await institutions.show(connection, *await houses.institutions_of(connection, partner_id))
         found = await partner_institutions.page(connection, partner_id, wanted, after=after, most=most + 1)
         total = await partner_institutions.count(connection, partner_id, wanted)
-    shown = found[:most]
+        shown = found[:most]
+        await record_download(connection, partner_id, download, rows=len(shown))
     return ListedInstitutions(
         institutions=tuple(shown),
         after=(shown[-1].sort_name, shown[-1].public_id) if len(found) > most else None,

@@ -10,6 +10,7 @@ from consentry.store import clock, mails, staff, staff_sessions
 from consentry.store.mails import MailState
 from consentry.store.staff import MemberFilter
 from consentry.store.staff_sessions import ListedSession
+from consentry.usecases.audit.download import Download, record_download
 from consentry.usecases.services import Services
 
 
@@ -34,17 +35,29 @@ class SeenMember:
 
 
 async def list_members(
-    services: Services, institution_id: int, *, wanted: MemberFilter, after: str = "", limit: int
+    services: Services,
+    institution_id: int,
+    *,
+    wanted: MemberFilter,
+    after: str = "",
+    limit: int,
+    download: Download | None = None,
 ) -> Team:
-    """Give the members who match, beginning behind the e-mail address `after`."""
-    async with services.session.begin(institution_id, snapshot=True) as connection:
+    """Give the members who match, beginning behind the e-mail address `after`.
+
+    Raises:
+        TemporarilyUnavailable: the store can't be reached, or can't write what a `download` leaves in the audit.
+    """
+    async with services.session.begin(institution_id, snapshot=download is None, steady=True) as connection:
         found = await staff.page(connection, institution_id, wanted, after=after, limit=limit + 1)
-        return Team(
+        team = Team(
             members=found[:limit],
             has_more=len(found) > limit,
             count=await staff.count(connection, institution_id, wanted),
             moment=await clock.now(connection),
         )
+        await record_download(connection, institution_id, download, rows=len(team.members))
+    return team
 
 
 async def see_member(services: Services, institution_id: int, member_id: UUID) -> SeenMember:

@@ -17,6 +17,7 @@ from consentry.store.applications import AppSearch
 from consentry.store.intermediaries import IntermediarySearch
 from consentry.store.staff import MemberFilter
 from consentry.usecases.application.list_all import list_apps
+from consentry.usecases.audit.download import Download
 from consentry.usecases.configuration.api_settings import show_api_settings
 from consentry.usecases.intermediary.list_all import list_intermediaries
 from consentry.usecases.overview.read import read_overview
@@ -88,7 +89,13 @@ class InstitutionPages:
     async def members_csv(self, request: Request, staff: SignedIn) -> Response:
         """Answer with the institution's staff, as a file."""
         institution = (await self._found(request, staff)).institution
-        team = await list_members(self._services, institution.institution_id, wanted=MemberFilter(), limit=MOST_IN_CSV)
+        team = await list_members(
+            self._services,
+            institution.institution_id,
+            wanted=MemberFilter(),
+            limit=MOST_IN_CSV,
+            download=_takes(staff, institution, "members"),
+        )
         return _file(
             institution,
             "members",
@@ -114,7 +121,13 @@ class InstitutionPages:
     async def apps_csv(self, request: Request, staff: SignedIn) -> Response:
         """Answer with the institution's apps, as a file."""
         institution = (await self._found(request, staff)).institution
-        found = await list_apps(self._services, institution.institution_id, AppSearch(), most=MOST_IN_CSV)
+        found = await list_apps(
+            self._services,
+            institution.institution_id,
+            AppSearch(),
+            most=MOST_IN_CSV,
+            download=_takes(staff, institution, "apps"),
+        )
         as_of = second(found.counted_until)
         return _file(institution, "apps", APP_HEADINGS, (app_row(app, as_of) for app in found.apps))
 
@@ -134,7 +147,11 @@ class InstitutionPages:
         """Answer with the institution's intermediaries, as a file."""
         institution = (await self._found(request, staff)).institution
         found = await list_intermediaries(
-            self._services, institution.institution_id, IntermediarySearch(), most=MOST_IN_CSV
+            self._services,
+            institution.institution_id,
+            IntermediarySearch(),
+            most=MOST_IN_CSV,
+            download=_takes(staff, institution, "intermediaries"),
         )
         return _file(
             institution,
@@ -188,6 +205,10 @@ def routes(services: Services) -> list[PortalRoute]:
             f"{_ONE}/intermediaries.csv", pages.intermediaries_csv, role=everybody, name="partner.intermediaries_csv"
         ),
     ]
+
+
+def _takes(staff: SignedIn, institution: Institution, what: str) -> Download:
+    return staff.takes(what, subject=("institution", institution.public_id))
 
 
 def _file(institution: Institution, what: str, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:

@@ -30,6 +30,7 @@ ACTIONS: Final = {
     "customer.blocked": "New connections of a customer blocked",
     "customer.opened": "Customer opened",
     "customer.unblocked": "New connections of a customer allowed again",
+    "customers.searched": "Customers searched for",
     "customer_provider.changed": "Customer authentication changed",
     "customer_provider.tested": "Customer authentication tested",
     "evidence.made": "Evidence about a customer downloaded",
@@ -45,6 +46,7 @@ ACTIONS: Final = {
     "intermediary.enabled": "Intermediary enabled",
     "keys.lost": "Lost key replaced",
     "keys.rotated": "Keys of the installation rotated",
+    "list.downloaded": "List downloaded",
     "member.invited": "Member invited",
     "member.invited_again": "Member invited again",
     "member.removed": "Member removed",
@@ -80,6 +82,7 @@ SUBJECTS: Final = {
     "customer_provider": "Customer authentication",
     "keys": "Keys",
     "page": "Page",
+    "search": "Search for customers",
     "staff_provider": "Admin authentication",
 }
 _STAFF_SECRET: Final = re.compile(r"cns_(session|setup|page|registration)_[0-9A-Za-z]+")

@@ -1,5 +1,6 @@
 """Who is signed in, as every page of the portals gets it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -7,6 +8,7 @@ from uuid import UUID
 
 from consentry.domain.actor import Actor
 from consentry.domain.staff import House, Role
+from consentry.usecases.audit.download import Download
 from consentry.web.portal.navigation import Links
 
 PREFIX: Final = {House.INSTITUTION: "/admin", House.PARTNER: "/partner"}
@@ -45,3 +47,10 @@ class SignedIn:
     def prefix(self) -> str:
         """Give the path of the portal, without a slash at its end."""
         return PREFIX[self.house]
+
+    def takes(
+        self, name: str, filters: Mapping[str, str] | None = None, *, subject: tuple[str, str] | None = None
+    ) -> Download:
+        """Give what the audit keeps of a list that they take with them as a file; empty filters are left out."""
+        kept = {key: value for key, value in (filters or {}).items() if value}
+        return Download(name, self.actor, self.institution_id, kept, subject)

@@ -16,7 +16,7 @@ from consentry.web.embed.cards import visible
 from consentry.web.portal.customers.as_seen import seen_listing
 from consentry.web.portal.customers.looked import Visit
 from consentry.web.portal.customers.timeline import lines_of, who
-from consentry.web.portal.lists import MOST_IN_CSV, csv_answer, told_of
+from consentry.web.portal.lists import csv_answer, told_of
 from consentry.web.portal.segments import segment
 from consentry.web.portal.words import second
 
@@ -72,8 +72,13 @@ class OnePages:
 
     async def csv(self, _: Request, visit: Visit) -> Response:
         """Give a customer's consents as CSV, newest first."""
-        found = await get_customer(self._services, visit.staff.institution_id, visit.customer_id)
-        kept = newest_first(found.customer.consents)[:MOST_IN_CSV]
+        found = await get_customer(
+            self._services,
+            visit.staff.institution_id,
+            visit.customer_id,
+            download=visit.staff.takes("consents of a customer", subject=("customer", visit.customer_id)),
+        )
+        kept = newest_first(found.customer.consents)
         name = f"consents-{segment(visit.customer_id)[:80]}.csv"
         return csv_answer(name, _HEADINGS, (_row(consent, found.customer) for consent in kept))
 

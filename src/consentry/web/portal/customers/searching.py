@@ -39,7 +39,9 @@ class SearchPages:
             wanted = check_search(given)
             if not wanted.is_empty:
                 after = after if is_customer_id(after) else ""
-                found = await find_customers(self._services, staff.institution_id, wanted, after=after)
+                found = await find_customers(
+                    self._services, staff.institution_id, wanted, actor=staff.actor, after=after
+                )
         except InvalidSettings as refusal:
             problems = refusal.fields
         return render(

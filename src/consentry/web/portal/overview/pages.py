@@ -4,6 +4,7 @@ Pages, pictures and files of one address are of the same period; a partner's are
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -17,6 +18,7 @@ from consentry.domain.overview import PERIODS, Period, check_period
 from consentry.domain.refusal.institution import InvalidSettings
 from consentry.domain.refusal.request import NotFound
 from consentry.domain.staff import ROLES, House
+from consentry.usecases.audit.download import Download
 from consentry.usecases.institution.of_partner import institutions_of_partner
 from consentry.usecases.overview.read import Overview, read_overview
 from consentry.usecases.services import Services
@@ -58,6 +60,10 @@ class _Scope:
             return []
         return [("", "All institutions"), *((one.public_id, one.name) for one in self.institutions)]
 
+    def panels(self, overview: Overview) -> list[Panel]:
+        """Give all that an overview of them shows."""
+        return panels(overview, names={one.institution_id: one.name for one in self.institutions})
+
 
 class OverviewPages:
     """The overview of a portal: page, pictures, files."""
@@ -75,7 +81,7 @@ class OverviewPages:
             problems = refusal.fields
             period = check_period(name="", first="", last="", today=_today(staff), otherwise=_OTHERWISE[self._house])
         scope = await self._scope(request, staff)
-        overview, shown = await self._read(scope, period)
+        overview = await self._read(scope, period)
         asked = lists.filters(request, "from", "to")
         return render(
             staff,
@@ -86,7 +92,7 @@ class OverviewPages:
             overview=overview,
             period=period,
             whole=overview.whole,
-            panels=shown,
+            panels=scope.panels(overview),
             period_links=[(name, _PERIOD_WORDS[name]) for name in PERIODS],
             problems=problems,
             asked=asked if problems or not period.name else {},
@@ -105,25 +111,51 @@ class OverviewPages:
 
     async def file(self, request: Request, staff: SignedIn) -> Response:
         """Give the numbers of a chart, day by day, as a file."""
-        panel = await self._panel(request, staff, by_day=True)
+        panel = await self._panel(request, staff, by_day=True, is_taken=True)
         return lists.csv_answer(f"overview-{panel.key}.csv", panel.file_headings, panel.file_rows())
 
-    async def _panel(self, request: Request, staff: SignedIn, *, by_day: bool) -> Panel:
+    async def _panel(self, request: Request, staff: SignedIn, *, by_day: bool, is_taken: bool = False) -> Panel:
         name = request.path_params["name"]
         period = self._period(request, staff)
         scope = await self._scope(request, staff)
-        _, shown = await self._read(scope, period, by_day=by_day, one_by_one=name == "institutions")
-        for panel in shown:
-            if panel.key == name:
-                return panel
-        raise NotFound
+
+        def named(overview: Overview) -> Panel:
+            for panel in scope.panels(overview):
+                if panel.key == name:
+                    return panel
+            raise NotFound
+
+        return named(
+            await self._read(
+                scope,
+                period,
+                by_day=by_day,
+                one_by_one=name == "institutions",
+                download=staff.takes(f"overview, {name}", dict(_kept(scope, period))) if is_taken else None,
+                rows_of=lambda overview: len(list(named(overview).file_rows())),
+            )
+        )
 
     async def _read(
-        self, scope: _Scope, period: Period, *, by_day: bool = False, one_by_one: bool = True
-    ) -> tuple[Overview, list[Panel]]:
+        self,
+        scope: _Scope,
+        period: Period,
+        *,
+        by_day: bool = False,
+        one_by_one: bool = True,
+        download: Download | None = None,
+        rows_of: Callable[[Overview], int] = lambda _: 0,
+    ) -> Overview:
         several = one_by_one and self._house is House.PARTNER and scope.chosen is None
-        overview = await read_overview(self._services, scope.ids, period, one_by_one=several, by_day=by_day)
-        return overview, panels(overview, names={one.institution_id: one.name for one in scope.institutions})
+        return await read_overview(
+            self._services,
+            scope.ids,
+            period,
+            one_by_one=several,
+            by_day=by_day,
+            download=download,
+            rows_of=rows_of,
+        )
 
     async def _scope(self, request: Request, staff: SignedIn) -> _Scope:
         if self._house is House.INSTITUTION:

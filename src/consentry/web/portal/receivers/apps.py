@@ -102,7 +102,12 @@ class AppPages:
         """Answer with the apps that are asked for, as a file."""
         asked = asked_of(request)
         found = await list_apps(
-            self._services, staff.institution_id, search_of(asked), order=order_of(asked["sort"]), most=MOST_IN_CSV
+            self._services,
+            staff.institution_id,
+            search_of(asked),
+            order=order_of(asked["sort"]),
+            most=MOST_IN_CSV,
+            download=staff.takes("apps", asked),
         )
         as_of = second(found.counted_until)
         return csv_answer("apps.csv", APP_HEADINGS, (app_row(app, as_of) for app in found.apps))
@@ -120,8 +125,13 @@ class AppPages:
 
     async def log_csv(self, request: Request, staff: SignedIn) -> Response:
         """Answer with the log of an app, as a file."""
+        app_id = id_of(request.path_params["app"])
         shown = await show_app(
-            self._services, staff.institution_id, id_of(request.path_params["app"]), most=MOST_IN_CSV
+            self._services,
+            staff.institution_id,
+            app_id,
+            most=MOST_IN_CSV,
+            download=staff.takes("log of an app", subject=("application", app_id)),
         )
         app = shown.details.app
         headings = ("App", "Name", "At (UTC)", "Before", "After", "Reason", "Customers", "By", "Who")

@@ -94,7 +94,12 @@ class IntermediaryPages:
         """Answer with the intermediaries that are asked for, as a file."""
         asked = filters(request, "name", "status", "approval", "sort")
         found = await list_intermediaries(
-            self._services, staff.institution_id, _search_of(asked), order=_order_of(asked["sort"]), most=MOST_IN_CSV
+            self._services,
+            staff.institution_id,
+            _search_of(asked),
+            order=_order_of(asked["sort"]),
+            most=MOST_IN_CSV,
+            download=staff.takes("intermediaries", asked),
         )
         headings = ("Intermediary", "Name", "Status", "Apps", "New apps", "Added (UTC)")
         return csv_answer(

@@ -94,6 +94,7 @@ class LogPages:
             who=query["who"],
             limit=MOST_IN_CSV,
             look_through=LOOKED_THROUGH_FOR_CSV,
+            download=staff.takes("log", query),
         )
         headings = ("at", "who", "who_id", "by", "action", "outcome", "subject_kind", "subject", "before", "after")
         return csv_answer("log.csv", (*headings, "source", "request_id", "entry_id"), _rows(page))
