@@ -54,6 +54,14 @@ def test_a_link_opens_it_too_and_its_answer_is_kept_nowhere(api: Api, dashboard:
     assert "set-cookie" not in answer.headers, "R75: it works without cookies"
 
 
+@pytest.mark.parametrize("institution", ["%00", "b%00ku", "%ED%A0%80", "nobody", ""])
+def test_a_page_that_is_over_knows_no_institution_by_what_is_no_id(dashboard: Dashboard, institution: str) -> None:
+    address = f"{dashboard.base_url}/embed/authorizations?institution={institution}"
+    assert ended(Screen(dashboard.client.get(address)))
+    logo = dashboard.client.get(f"{dashboard.base_url}/embed/looks/{institution or '-'}/logo")
+    assert logo.status_code == 404
+
+
 def test_of_many_openings_at_once_one_succeeds(api: Api, dashboard: Dashboard) -> None:
     """R72: 64 at once."""
     token = api.token()

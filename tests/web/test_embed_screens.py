@@ -144,7 +144,7 @@ async def test_other_customers_and_institutions_apps_are_not_there(
     await add_consent(services.session, bku, "cust-2", "budget", "_theirs")
     await add_customer(services.session, other, "cust-1")
     await add_consent(services.session, other, "cust-1", "budget", "_foreign")
-    for strange in ("_theirs", "_foreign", "_nothing"):
+    for strange in ("_theirs", "_foreign", "_nothing", "_a%00b"):
         for step in ("", "/stop", "/stop/confirmed", "/dispute/confirmed", "/receipt.pdf"):
             answer = dashboard.post(f"/embed/apps/{strange}{step}", first.secret)
             assert answer.answer.status_code == 404, (strange, step)

@@ -46,6 +46,14 @@ async def test_another_encoding_is_refused() -> None:
     assert await post(data={"radius": "8"}) == {"error": "unsupported_media_type"}
 
 
+@pytest.mark.parametrize("charset", ["undefined", "idna", "unicode_escape", "utf-16"])
+async def test_another_character_set_is_refused(charset: str) -> None:
+    """Some raise while they decode, others give what is no text."""
+    body = part('name="radius"', "\\ud800" * 20) + "--edge--\r\n"
+    headers = {"Content-Type": f"{EDGE['Content-Type']}; charset={charset}"}
+    assert await post(content=body.encode(), headers=headers) == {"error": "unsupported_media_type"}
+
+
 @pytest.mark.parametrize(
     "body",
     [

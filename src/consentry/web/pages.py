@@ -22,16 +22,23 @@ _HEADERS = {
 
 def build_pages(routes: Sequence[BaseRoute]) -> Starlette:
     """Put routes together, with answers for paths that lead nowhere, wrong methods and faults."""
-    pages = Starlette(routes=routes, exception_handlers={HTTPException: _refused, Exception: _failed})
+    handlers = {HTTPException: _not_there, Refusal: _refused, Exception: _failed}
+    pages = Starlette(routes=routes, exception_handlers=handlers)
     pages.router.redirect_slashes = False
     return pages
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def _not_there(_: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     refusal: Refusal = MethodNotAllowed(*headers.get("Allow", "").split(", ")) if status == 405 else NotFound()
     return _json(refusal_body(refusal), status=errors.CONSENT_API[type(refusal)], headers=headers)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    refusal = error if isinstance(error, Refusal) else NotFound()
+    headers = {name.decode(): value.decode() for name, value in errors.error_headers(refusal)}
+    return _json(refusal_body(refusal), status=errors.page_status(refusal), headers=headers)
 
 
 async def _failed(_: Request, __: Exception) -> Response:

@@ -1,5 +1,6 @@
 """Show how an institution's pages look."""
 
+from consentry.domain.institution import is_public_id
 from consentry.domain.refusal.institution import UnknownInstitution
 from consentry.store import branding, institutions
 from consentry.store.branding import Look, StoredBranding
@@ -29,7 +30,8 @@ async def find_look(services: Services, *, public_id: str, host: str | None) -> 
     """
     async with services.session.connection() as connection:
         owner = await branding.owner_of_host(connection, host) if host else None
-        institution_id = owner if not public_id else await institutions.id_of(connection, public_id)
+        named = await institutions.id_of(connection, public_id) if is_public_id(public_id) else None
+        institution_id = named if public_id else owner
         # An institution's own host shows nothing of another one.
         if institution_id is None or (owner is not None and owner != institution_id):
             raise UnknownInstitution

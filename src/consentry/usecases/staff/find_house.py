@@ -6,7 +6,7 @@ from consentry.store.houses import FoundHouse
 from consentry.usecases.services import Services
 
 
-async def find_house(services: Services, public_id: str, *, host: str, house: House) -> FoundHouse | None:
+async def find_house(services: Services, public_id: str, *, host: str | None, house: House) -> FoundHouse | None:
     """Give the house that the host name belongs to; where it belongs to none, the one with this public id.
 
     Raises:

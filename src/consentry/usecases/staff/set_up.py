@@ -21,7 +21,7 @@ SETUP: Final = "setup"
 """The kind of a session that opens nothing but the set-up."""
 
 
-async def open_set_up(services: Services, code: str, *, host: str, visit: Visit) -> BegunSession:
+async def open_set_up(services: Services, code: str, *, host: str | None, visit: Visit) -> BegunSession:
     """Begin the set-up for who has the code; the code stays good until the set-up is completed.
 
     Raises:

@@ -24,6 +24,7 @@ from consentry.domain.refusal.request import (
 from consentry.domain.scope import customer_of
 from consentry.domain.token import TOKEN_TYPE
 from consentry.web.asgi import Receive, Scope
+from consentry.web.hosts import host_name
 
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 LARGEST_BODY: Final = 64 * 1024
@@ -53,7 +54,7 @@ class RequestHeaders:
             if name == b"authorization":
                 self.authorization.append(value)
             elif name == b"host":
-                self.host = _host_name(value)
+                self.host = host_name(value.decode("latin-1"))
                 self.hosts += 1
             elif name == b"content-type":
                 self.content_type = value
@@ -252,9 +253,3 @@ def account_id_of(raw: bytes) -> str:
     if not account_id or "\x00" in account_id:
         raise UnknownAccount
     return account_id
-
-
-def _host_name(value: bytes) -> str | None:
-    text = value.decode("latin-1").lower()
-    name = text.rpartition(":")[0] if ":" in text and not text.endswith("]") else text
-    return name if name and name.isascii() and "\x00" not in name else None

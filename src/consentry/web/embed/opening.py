@@ -20,6 +20,7 @@ from consentry.web.embed.languages import speak
 from consentry.web.embed.listing import show_listing
 from consentry.web.embed.screens import Frame, show
 from consentry.web.embed.turns import Turn
+from consentry.web.hosts import host_of
 from consentry.web.html.forms import Form, read_form
 from consentry.web.safety.admission import Admission
 
@@ -74,7 +75,7 @@ class Opening:
                 look = await get_look(self.services, ended.institution_id)
             else:
                 public_id = request.query_params.get("institution", "")
-                look = await find_look(self.services, public_id=public_id, host=requests.host_of(request))
+                look = await find_look(self.services, public_id=public_id, host=host_of(request))
         except (UnknownInstitution, Refusal):
             look = None
         return show(Frame(look, requests.wishes_of(request)), "ended.html", status=errors.page_status(ended))

@@ -11,7 +11,7 @@ from consentry.domain.refusal.institution import UnknownInstitution
 from consentry.store.branding import StoredBranding
 from consentry.usecases.branding.get import find_look, get_branding
 from consentry.usecases.services import Services
-from consentry.web.embed.requests import host_of
+from consentry.web.hosts import host_of
 from consentry.web.html.assets import KEPT, kept_answer
 
 _HEADERS = {

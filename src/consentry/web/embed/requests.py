@@ -13,6 +13,7 @@ from consentry.domain.refusal.dashboard import ForeignOrigin, NotOnThisRequest
 from consentry.usecases.page.open import Visit
 from consentry.web.embed.languages import chosen_locale, known_zone
 from consentry.web.front import seen
+from consentry.web.hosts import host_of
 from consentry.web.html.forms import Form
 
 SECRET_HEADER: Final = "Consentry-Page"  # noqa: S105 - a header's name
@@ -25,13 +26,6 @@ def visit_of(request: Request) -> Visit:
     """Give what is checked and recorded of a request."""
     known = seen(request)
     return Visit(host=host_of(request), source=known.source, request_id=known.request_id)
-
-
-def host_of(request: Request) -> str | None:
-    """Give the name of the host that a request was sent to, without its port, as the consent API reads it."""
-    text = request.headers.get("host", "").lower()
-    name = text.rpartition(":")[0] if ":" in text and not text.endswith("]") else text
-    return name if name and name.isascii() and "\x00" not in name else None
 
 
 def wishes_of(request: Request) -> Wishes:

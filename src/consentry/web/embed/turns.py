@@ -43,8 +43,9 @@ class Turn:
 
     @property
     def consent_id(self) -> str:
-        """Give the consent that the path names."""
-        return str(self.request.path_params["consent_id"])
+        """Give the consent that the path names; what can't be an id becomes the empty one, which no consent has."""
+        named = str(self.request.path_params["consent_id"])
+        return named if named.isprintable() else ""
 
     async def consents(self) -> CustomerConsents:
         """Read the customer's consents.

@@ -32,9 +32,9 @@ async def read_upload_form(request: Request) -> UploadForm:
         BodyTooLarge: it is larger, declared or not.
         InvalidRequest: it is malformed, or a field comes twice.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != _MEDIA_TYPE:
-        raise UnsupportedMediaType(f"Send the form as {_MEDIA_TYPE}.")
+    media_type, _, parameters = request.headers.get("content-type", "").lower().partition(";")
+    if media_type.strip() != _MEDIA_TYPE or "charset" in parameters:
+        raise UnsupportedMediaType(f"Send the form as {_MEDIA_TYPE}, in UTF-8.")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

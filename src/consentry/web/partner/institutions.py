@@ -16,8 +16,9 @@ from consentry.store.partner_institutions import InstitutionSearch
 from consentry.usecases.partner.add_institution import NewInstitution, SetUpInvitation, add_partner_institution
 from consentry.usecases.partner.list_institutions import list_partner_institutions
 from consentry.usecases.services import Services
+from consentry.web.hosts import host_of
 from consentry.web.html.forms import read_form
-from consentry.web.portal.doors import PortalRoute, host_of, partner_route
+from consentry.web.portal.doors import PortalRoute, partner_route
 from consentry.web.portal.lists import MOST_IN_CSV, PAGE, csv_answer, filters
 from consentry.web.portal.origins import linked_origin
 from consentry.web.portal.rendering import render
@@ -164,7 +165,7 @@ def routes(services: Services, settings: Settings) -> list[PortalRoute]:
 def _hosts_of_others(settings: Settings, request: Request) -> frozenset[str]:
     """Give the host names at which everybody's portal is, so that they can become nobody's own."""
     shared = None if settings.portal_url is None else urlsplit(settings.portal_url).hostname
-    return frozenset({host_of(request), shared or ""})
+    return frozenset(host for host in (host_of(request), shared) if host is not None)
 
 
 def _search_of(asked: dict[str, str]) -> InstitutionSearch:

@@ -27,6 +27,7 @@ from consentry.usecases.staff.sessions import use_session
 from consentry.web import errors
 from consentry.web.asgi import Message
 from consentry.web.front import seen
+from consentry.web.hosts import host_of
 from consentry.web.html.uploads import LARGEST_UPLOAD, read_upload_form
 from consentry.web.portal import cookies
 from consentry.web.portal.navigation import Links, Navigation
@@ -120,18 +121,25 @@ class Gate:
             if request.method in _CHANGES:
                 request = await _checked(request, staff)
             answered = await route.page(request, staff)
+            if answered.status_code >= 400:
+                await self._remember(request, route, staff, str(answered.status_code), always=False)
+            return answered
         except SignedOut:
             return _to_sign_in(request, route.house)
         except HTTPException as error:
             return refused_page(staff, NotFound(), status=error.status_code)
         except Refusal as refusal:
             if staff is None:
-                return refused_outside(refusal, house=route.house, status=errors.page_status(refusal))
+                return refused_outside(request, refusal, house=route.house, status=errors.page_status(refusal))
+            return await self._refused(request, route, staff, refusal)
+
+    async def _refused(self, request: Request, route: PortalRoute, staff: SignedIn, refusal: Refusal) -> Response:
+        """Say no once that is remembered; where it can't be, say that instead."""
+        try:
             await self._remember(request, route, staff, refusal.code, always=isinstance(refusal, NotAllowed))
-            return refused_page(staff, refusal, status=errors.page_status(refusal))
-        if answered.status_code >= 400:
-            await self._remember(request, route, staff, str(answered.status_code), always=False)
-        return answered
+        except TemporarilyUnavailable as unavailable:
+            refusal = unavailable
+        return refused_page(staff, refusal, status=errors.page_status(refusal))
 
     async def _remember(self, request: Request, route: PortalRoute, staff: SignedIn, why: str, *, always: bool) -> None:
         """Record that somebody was refused a page, or to change something; what only was not found is left out."""
@@ -169,12 +177,6 @@ def _signed_in(request: Request, live: LiveSession, *, house: House, navigation:
         query=tuple(request.query_params.multi_items()),
         navigation=navigation,
     )
-
-
-def host_of(request: Request) -> str:
-    """Give the host name that was asked, in small letters and without a port."""
-    host = request.headers.get("host", "").lower()
-    return host if host.startswith("[") else host.partition(":")[0]
 
 
 def check_origin(request: Request) -> None:

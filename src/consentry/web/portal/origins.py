@@ -16,6 +16,7 @@ from consentry.domain.refusal.request import InvalidRequest
 from consentry.domain.refusal.staff import UnknownPortalAddress
 from consentry.usecases.configuration.api_settings import show_api_settings
 from consentry.usecases.services import Services
+from consentry.web.hosts import host_name
 
 _HOST: Final = re.compile(r"([a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?")
 
@@ -63,7 +64,7 @@ def _same(known: list[str], asked: str) -> str | None:
 
 
 def _is_local(origin: str) -> bool:
-    return _is_on_this_machine(urlsplit(origin).netloc)
+    return is_on_this_machine(host_name(urlsplit(origin).netloc))
 
 
 def asked_origin(settings: Settings, request: Request) -> str:
@@ -77,7 +78,7 @@ def asked_origin(settings: Settings, request: Request) -> str:
         raise InvalidRequest("The Host header is malformed.")
     scheme = _told_scheme(settings, request) or request.url.scheme
     # A proxy that ends TLS asks us without; the portals' cookies work without TLS on this very machine alone.
-    if scheme != "http" or not _is_on_this_machine(host):
+    if scheme != "http" or not is_on_this_machine(host_name(host)):
         scheme = "https"
     usual = {"http": ":80", "https": ":443"}[scheme]
     return f"{scheme}://{host.removesuffix(usual)}"
@@ -90,6 +91,6 @@ def _told_scheme(settings: Settings, request: Request) -> str:
     return told[-min(settings.trusted_proxies, len(told))]
 
 
-def _is_on_this_machine(host: str) -> bool:
-    name = host if host.startswith("[") else host.partition(":")[0]
-    return name in LOOPBACK or name.endswith(".localhost") or host.startswith("[::1]")
+def is_on_this_machine(name: str | None) -> bool:
+    """Tell whether a host's name leads whoever asks to their own machine."""
+    return name is not None and (name in LOOPBACK or name.endswith(".localhost") or name == "[::1]")

@@ -28,9 +28,9 @@ from consentry.usecases.staff.sessions import Browser, use_session
 from consentry.usecases.staff.set_up import SETUP
 from consentry.web import errors
 from consentry.web.front import seen
+from consentry.web.hosts import host_of
 from consentry.web.html.forms import Form
 from consentry.web.portal import cookies
-from consentry.web.portal.doors import host_of
 from consentry.web.portal.rendering import render_outside
 from consentry.web.portal.signed_in import PREFIX
 from consentry.web.safety.admission import Admission

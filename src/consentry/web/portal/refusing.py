@@ -1,5 +1,6 @@
 """Pages that say no: with the portal around them for who is signed in, plain for everybody else."""
 
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from consentry.domain.refusal import Refusal
@@ -7,6 +8,7 @@ from consentry.domain.refusal.request import NotFound, TemporarilyUnavailable
 from consentry.domain.refusal.staff import NotAllowed
 from consentry.domain.staff import House
 from consentry.web.errors import RETRY_AFTER_SECONDS, error_headers
+from consentry.web.front import seen
 from consentry.web.portal.rendering import render, render_outside
 from consentry.web.portal.signed_in import PREFIX, SignedIn
 
@@ -37,7 +39,7 @@ def refused_page(staff: SignedIn | None, refusal: Refusal, *, status: int) -> Re
     )
 
 
-def refused_outside(refusal: Refusal, *, house: House, status: int, request_id: str = "") -> Response:
+def refused_outside(request: Request, refusal: Refusal, *, house: House, status: int) -> Response:
     """Say no to somebody who is not signed in."""
     return render_outside(
         "refused_outside.html",
@@ -47,7 +49,7 @@ def refused_outside(refusal: Refusal, *, house: House, status: int, request_id: 
         sentence=_SENTENCES.get(type(refusal), refusal.description),
         code=refusal.code,
         prefix=PREFIX[house],
-        request_id=request_id,
+        request_id=seen(request).request_id,
     )
 
 

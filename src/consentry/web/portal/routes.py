@@ -8,9 +8,11 @@ from starlette.routing import BaseRoute, Route
 
 from consentry.config import Settings
 from consentry.connectors.outbound import Outbound
+from consentry.domain.refusal import Refusal
 from consentry.domain.refusal.request import NotFound
 from consentry.domain.staff import ROLES, House
 from consentry.usecases.services import Services
+from consentry.web.errors import page_status
 from consentry.web.partner import routes as partner
 from consentry.web.portal import account, signing_in
 from consentry.web.portal.configuration import api_settings, credentials, customer_authentication, embedding
@@ -21,7 +23,7 @@ from consentry.web.portal.outside import Outside
 from consentry.web.portal.overview import pages as overview
 from consentry.web.portal.receivers import routes as receivers
 from consentry.web.portal.records import documentation, logs
-from consentry.web.portal.refusing import refused_page
+from consentry.web.portal.refusing import refused_outside, refused_page
 from consentry.web.portal.rendering import ASSETS, environment
 from consentry.web.portal.settings import authentication, team, theme
 from consentry.web.portal.signed_in import PREFIX, SignedIn
@@ -114,7 +116,10 @@ async def _nothing(_: Request, staff: SignedIn) -> Response:
 
 def _beginning(gate: Gate, house: House) -> Callable[[Request], Awaitable[Response]]:
     async def begin(request: Request) -> Response:
-        staff = await gate.find(request, house)
+        try:
+            staff = await gate.find(request, house)
+        except Refusal as refusal:
+            return refused_outside(request, refusal, house=house, status=page_status(refusal))
         if staff is None:
             return RedirectResponse(f"{PREFIX[house]}/sign-in", status_code=303)
         first = gate.navigation.first(house, staff.role)

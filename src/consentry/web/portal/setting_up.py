@@ -16,9 +16,10 @@ from consentry.usecases.staff.ask_provider import begin_sign_in
 from consentry.usecases.staff.attempts import Purpose, Wish
 from consentry.usecases.staff.provider import propose_provider, show_provider
 from consentry.usecases.staff.set_up import SETUP, check_set_up, open_set_up
+from consentry.web.hosts import host_of
 from consentry.web.html.forms import read_form
 from consentry.web.portal import cookies
-from consentry.web.portal.doors import check_origin, host_of
+from consentry.web.portal.doors import check_origin
 from consentry.web.portal.origins import portal_origin
 from consentry.web.portal.outside import Outside, check_token
 from consentry.web.portal.rendering import render_outside

@@ -27,9 +27,10 @@ from consentry.usecases.staff.find_house import find_house
 from consentry.usecases.staff.provider import show_provider
 from consentry.usecases.staff.sessions import BegunSession, sign_out
 from consentry.usecases.staff.set_up import SETUP, finish_set_up
+from consentry.web.hosts import host_of
 from consentry.web.html.forms import read_form
 from consentry.web.portal import cookies
-from consentry.web.portal.doors import check_origin, host_of
+from consentry.web.portal.doors import check_origin
 from consentry.web.portal.origins import portal_origin
 from consentry.web.portal.outside import Outside, house_id, local_path
 from consentry.web.portal.rendering import render_outside

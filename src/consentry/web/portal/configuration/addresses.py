@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from consentry.config import Settings
-from consentry.domain.api_settings import LOOPBACK
 from consentry.usecases.configuration.api_settings import show_api_settings
 from consentry.usecases.services import Services
-from consentry.web.portal.doors import host_of
 from consentry.web.portal.origins import asked_origin
 
 
@@ -37,8 +35,3 @@ class Addresses:
         public_url = (await show_api_settings(self.services, institution_id)).settings.public_url
         asked = asked_origin(self.settings, request) if public_url is None else public_url
         return PrintedAddress(asked, is_set=public_url is not None)
-
-
-def is_on_this_machine(request: Request) -> bool:
-    """Tell whether the portal was asked by a name that leads to the asker's own machine."""
-    return host_of(request) in LOOPBACK

@@ -14,12 +14,14 @@ from consentry.usecases.preview.add_test_customer import add_test_customer
 from consentry.usecases.preview.open_dashboard import issue_preview_token
 from consentry.usecases.services import Services
 from consentry.web.errors import page_status
+from consentry.web.hosts import host_of
 from consentry.web.html.forms import read_form
 from consentry.web.html.pages import content_policy
-from consentry.web.portal.configuration.addresses import Addresses, is_on_this_machine
+from consentry.web.portal.configuration.addresses import Addresses
 from consentry.web.portal.configuration.dashboard_page import PATH, show_dashboard_page
 from consentry.web.portal.configuration.ways_back import way_back
 from consentry.web.portal.doors import PortalRoute, portal_route
+from consentry.web.portal.origins import is_on_this_machine
 from consentry.web.portal.rendering import render_outside
 from consentry.web.portal.signed_in import SignedIn
 
@@ -42,7 +44,7 @@ class EmbeddingPages:
                 staff.institution_id,
                 origin,
                 actor=staff.actor,
-                allow_loopback=is_on_this_machine(request),
+                allow_loopback=is_on_this_machine(host_of(request)),
             )
         except InvalidOrigin as refusal:
             return await show_dashboard_page(
