@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -168,10 +169,14 @@ async def visitors(
 
 
 def rows_in(visitor: Visitor, path: str) -> int:
+    """Take a file and give how many rows it has below its headings, which are words."""
     answer = visitor.get(path)
     assert answer.status_code == 200, path
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    return len(list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))) - 1
+    headings, *rows = csv.reader(io.StringIO(answer.content.decode("utf-8-sig")))
+    for heading in headings:
+        assert re.fullmatch(r"[A-Z][A-Za-z',% -]*( \((UTC|id)\))?", heading), heading
+    return len(rows)
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -3,7 +3,6 @@
 Compliance reads them as admins do. Of a partner's staff the admins alone, as entries hold colleagues' addresses.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -22,7 +21,7 @@ from consentry.web.portal.doors import PortalRoute, route_of
 from consentry.web.portal.lists import MOST_IN_CSV, PAGE, csv_answer
 from consentry.web.portal.rendering import render
 from consentry.web.portal.signed_in import PORTAL, PREFIX, SignedIn
-from consentry.web.portal.words import ACTORS
+from consentry.web.portal.words import ACTORS, actor_words, second
 
 READERS: Final = {House.INSTITUTION: (Role.ADMIN, Role.COMPLIANCE), House.PARTNER: (Role.ADMIN,)}
 LOOKED_THROUGH_FOR_CSV: Final = 50_000
@@ -30,6 +29,23 @@ _NAMES: Final = ("who", "by", "action", "outcome", "from", "to", "subject", "aft
 _FILTERS: Final = _NAMES[:-1]
 _DAY: Final = "Give a day such as 2026-01-31."
 _BY: Final = (ActorKind.STAFF, ActorKind.PARTNER, ActorKind.OPERATOR, ActorKind.SYSTEM, ActorKind.INSTITUTION)
+_HEADINGS: Final = (
+    "At (UTC)",
+    "Who",
+    "E-mail",
+    "Who (id)",
+    "By",
+    "What",
+    "Outcome",
+    "About",
+    "Which",
+    "Before",
+    "After",
+    "From",
+    "Code",
+    "Request",
+    "Entry",
+)
 _OUTCOMES: Final = (("done", "Done"), ("refused", "Refused"))
 
 
@@ -96,8 +112,7 @@ class LogPages:
             look_through=LOOKED_THROUGH_FOR_CSV,
             download=staff.takes("log", query),
         )
-        headings = ("at", "who", "who_id", "by", "action", "outcome", "subject_kind", "subject", "before", "after")
-        return csv_answer("log.csv", (*headings, "source", "request_id", "entry_id"), _rows(page))
+        return csv_answer("log.csv", _HEADINGS, (_row(line, page.members) for line in _lines(page)))
 
 
 def routes(services: Services, house: House) -> list[PortalRoute]:
@@ -159,21 +174,23 @@ def _line(entry: AuditEntry, members: dict[str, Member]) -> Line:
     )
 
 
-def _rows(page: LogPage) -> Iterable[tuple[object, ...]]:
-    for entry in page.entries:
-        member = page.members.get(entry.actor_id or "")
-        yield (
-            entry.at.astimezone(UTC).isoformat(timespec="milliseconds"),
-            "" if member is None else member.email,
-            audit_words.plain(entry.actor_id or ""),
-            entry.actor_kind,
-            entry.action,
-            entry.outcome,
-            entry.subject_kind,
-            audit_words.plain(entry.subject_id or ""),
-            audit_words.plain(entry.before or ""),
-            audit_words.plain(entry.after or ""),
-            audit_words.plain(entry.source or ""),
-            audit_words.plain(entry.request_id or ""),
-            entry.entry_id,
-        )
+def _row(line: Line, members: dict[str, Member]) -> tuple[object, ...]:
+    entry = line.entry
+    member = members.get(entry.actor_id or "")
+    return (
+        second(entry.at),
+        line.who,
+        "" if member is None else member.email,
+        audit_words.plain(entry.actor_id or ""),
+        actor_words(entry.actor_kind),
+        line.what,
+        entry.outcome,
+        line.subject_kind,
+        line.subject,
+        "; ".join(f"{name}: {before}" for name, before, _ in line.changes if before is not None),
+        "; ".join(f"{name}: {after}" for name, _, after in line.changes if after is not None),
+        line.source,
+        entry.action,
+        line.request_id,
+        entry.entry_id,
+    )

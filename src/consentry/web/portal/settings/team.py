@@ -34,6 +34,7 @@ from consentry.web.portal.lists import MOST_IN_CSV, PAGE, csv_answer
 from consentry.web.portal.origins import linked_origin, portal_origin
 from consentry.web.portal.rendering import ROLE_WORDS, render
 from consentry.web.portal.signed_in import PORTAL, PREFIX, SignedIn
+from consentry.web.portal.words import second
 
 _SECTION: Final = "settings.team"
 _TITLE: Final = "Team members"
@@ -96,16 +97,16 @@ class TeamPages:
         )
         return csv_answer(
             "team-members.csv",
-            ("email", "name", "role", "status", "invited_until", "last_signed_in_at", "added_at"),
+            ("E-mail", "Name", "Role", "Status", "Invited until (UTC)", "Last signed in (UTC)", "Added (UTC)"),
             (
                 (
                     member.email,
                     member.name,
                     member.role.value,
                     member.status(team.moment).value,
-                    None if member.subject else member.invited_until.isoformat(timespec="seconds"),
-                    member.last_signed_in_at and member.last_signed_in_at.isoformat(timespec="seconds"),
-                    member.added_at.isoformat(timespec="seconds"),
+                    None if member.subject else second(member.invited_until),
+                    second(member.last_signed_in_at),
+                    second(member.added_at),
                 )
                 for member in team.members
             ),
