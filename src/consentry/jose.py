@@ -240,13 +240,22 @@ class InvalidIdToken(Exception):
 
 
 def read_id_token(
-    text: str, *, keys: bytes, issuer: str, client_id: str, nonce: str, access_token: str, now: int
+    text: str,
+    *,
+    keys: bytes,
+    issuer: str,
+    client_id: str,
+    nonce: str,
+    access_token: str,
+    signed_in_since: int,
+    now: int,
 ) -> dict[str, object]:
     """Verify an ID token of the code flow (OpenID Connect Core 1.0, section 3.1.3.7) and give its claims.
 
     `keys` is the provider's JWK set. The algorithm is one of an asymmetric few and must go with the key that is chosen
     by `kid`; nothing in the token's header selects a key or switches anything on (RFC 8725). Clocks may differ by a
-    minute; a token older than ten is refused.
+    minute; a token older than ten is refused, and so is one that does not tell a sign-in (`auth_time`) since
+    `signed_in_since`.
 
     Raises:
         InvalidIdToken: it can't be believed.
@@ -276,6 +285,11 @@ def read_id_token(
     issued_at = claims["iat"]
     if type(issued_at) is not int or type(claims["exp"]) is not int or now - issued_at > _OLDEST_ID_TOKEN:
         raise InvalidIdToken("its times are not right")
+    signed_in_at = claims.get("auth_time")
+    if type(signed_in_at) is not int:
+        raise InvalidIdToken("it does not tell when the person signed in (auth_time), as max_age asks")
+    if not signed_in_since - _CLOCKS_DIFFER <= signed_in_at <= now + _CLOCKS_DIFFER:
+        raise InvalidIdToken("the person signed in too long ago (auth_time) for what was asked (max_age)")
     return dict(claims)
 
 

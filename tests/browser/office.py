@@ -1,6 +1,7 @@
 """Staff in a real browser: signed in by the cookie that a sign-in ends with, at the portal of one house."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import count
 
 from playwright.async_api import BrowserContext, Page
@@ -23,12 +24,18 @@ class Office:
     base_url: str
 
     async def enter(
-        self, context: BrowserContext, tenant: Tenant, role: Role = Role.ADMIN, *, house: House = House.INSTITUTION
+        self,
+        context: BrowserContext,
+        tenant: Tenant,
+        role: Role = Role.ADMIN,
+        *,
+        house: House = House.INSTITUTION,
+        age: timedelta = timedelta(0),
     ) -> Page:
-        """Open a page in which a new member of this role is signed in."""
+        """Open a page in which a new member of this role is signed in, at the provider so long ago."""
         email = f"{role.value}-{next(_numbers)}@bank.example"
         member = await make_member(self.services, tenant.institution_id, role, email=email)
-        secret = await begin(self.services, tenant.institution_id, member)
+        secret = await begin(self.services, tenant.institution_id, member, age=age)
         secure = self.base_url.replace("http:", "https:")  # only to be stored: this machine counts as trustworthy
         await context.add_cookies(
             [{"name": SESSION[house], "value": secret, "url": secure, "secure": True, "httpOnly": True}]

@@ -5,6 +5,7 @@ The screenshots are in build/screenshots/portal and /partner; look at them after
 """
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest_asyncio
 from playwright.async_api import BrowserContext, Page
@@ -82,6 +83,11 @@ OUTSIDE_SCREENS: Screens = {
     "05-no-provider": ("/partner/sign-in?institution=nobody", None, "partner"),
 }
 
+STEP_UP_SCREENS: Screens = {
+    "step-up": ("/admin/settings/team/invite", None, "Code: insufficient_user_authentication"),
+    "step-up-notice": ("/admin/configuration/consent-dashboard", None, "Sign in again to go on"),
+}
+
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def manager(office: Office, context: BrowserContext, bku: Tenant, household: Household) -> Page:
@@ -99,6 +105,14 @@ async def test_every_page_of_the_portal_fits_its_window_and_is_accessible(
 ) -> None:
     watch.tolerate("404", "422")
     await look_at(manager, office, "portal", SCREENS)
+
+
+async def test_the_ways_to_sign_in_again_fit_their_window_and_are_accessible(
+    context: BrowserContext, office: Office, bku: Tenant, watch: Watch
+) -> None:
+    """R87."""
+    watch.tolerate("403")
+    await look_at(await office.enter(context, bku, age=timedelta(hours=1)), office, "portal", STEP_UP_SCREENS)
 
 
 async def test_every_page_of_the_partners_portal_fits_its_window_and_is_accessible(

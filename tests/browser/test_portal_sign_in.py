@@ -1,10 +1,13 @@
 """Signing in, in a real browser: from a first admin's link to the portal and out again, with scripts and without."""
 
+import time
+from dataclasses import replace
 from typing import Any
 
 import httpx
 from playwright.async_api import Page
 
+from consentry.domain.staff import Role
 from consentry.usecases.services import Services
 from tests.browser import axe
 from tests.browser.conftest import Contexts
@@ -85,3 +88,28 @@ async def test_a_member_signs_in_without_scripts_and_comes_back_to_the_page_they
     await at_provider(page, issuer, bob.sub)
     assert await page.get_by_role("heading", level=1).inner_text() == "Your account"
     assert page.url.endswith("/admin/account?a=b")
+
+
+async def test_an_admin_signs_in_again_for_what_gives_access_and_is_back_on_the_form(
+    contexts: Contexts, office: Office, services: Services, bku: Tenant, issuer: str, watch: Watch
+) -> None:
+    """R87: without scripts and by keyboard; the page says so before anything is typed."""
+    await establish(services, bku, issuer)
+    await invite(services, bku, "ada@bank.example", role=Role.ADMIN)
+    ada = person(issuer, f"ada-{bku.public_id}", email="ada@bank.example")
+    introduce(replace(ada, claims={**ada.claims, "auth_time": int(time.time()) - 3600}))
+    page = await visit(contexts, office, watch, java_script_enabled=False)
+    await page.goto(f"/admin/sign-in?institution={bku.public_id}&next=/admin/settings/team/invite")
+    await page.get_by_role("button", name="Sign in with your identity provider").click()
+    await at_provider(page, issuer, ada.sub)
+    assert await page.get_by_role("heading", level=1).inner_text() == "Sign in again to go on"
+    introduce(ada)
+    watch.tolerate("403")
+    await page.get_by_role("button", name="Sign in again").focus()
+    await page.keyboard.press("Enter")
+    await at_provider(page, issuer, ada.sub)
+    assert await page.get_by_role("heading", level=1).inner_text() == "Invite a member"
+    await page.get_by_label("E-mail address").fill("bob@bank.example")
+    await page.get_by_label("Support").check()
+    await page.get_by_role("button", name="Invite", exact=True).click()
+    assert "bob@bank.example" in await page.inner_text("main")

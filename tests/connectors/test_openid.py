@@ -27,7 +27,7 @@ from consentry.connectors.outbound import Outbound
 from consentry.domain.refusal.provider import AddressRefused, ProviderUnusable, SignInFailed
 from tests.openid_provider import running_provider
 
-ATTEMPT = SignInAttempt(state="state-1", nonce="nonce-1", code_verifier="v" * 43)
+ATTEMPT = SignInAttempt(state="state-1", nonce="nonce-1", code_verifier="v" * 43, begun_at=1_000_000_000, max_age=0)
 REDIRECT = "http://127.0.0.1:1/admin/signed-in"
 ISSUER = "https://idp.bank.example"
 NOW = 1_795_000_000
@@ -129,6 +129,7 @@ def claims(**changes: object) -> dict[str, object]:
         "aud": "portal",
         "iat": NOW - 1,
         "exp": NOW + 300,
+        "auth_time": NOW - 900,
         "nonce": "nonce-1",
         **changes,
     }
@@ -137,7 +138,14 @@ def claims(**changes: object) -> dict[str, object]:
 
 def read(token: str, *, keys: bytes = KEYS) -> dict[str, object]:
     return jose.read_id_token(
-        token, keys=keys, issuer=ISSUER, client_id="portal", nonce="nonce-1", access_token="at", now=NOW
+        token,
+        keys=keys,
+        issuer=ISSUER,
+        client_id="portal",
+        nonce="nonce-1",
+        access_token="at",
+        signed_in_since=NOW - 900,
+        now=NOW,
     )
 
 
@@ -164,6 +172,8 @@ def test_an_id_token_as_it_should_be_is_read() -> None:
         {"aud": ["other"]}, {"aud": ["portal", "other"], "azp": "other"}, {"azp": "other"}, {"nonce": "nonce-2"},
         {"nonce": None}, {"exp": NOW - 61}, {"exp": None}, {"exp": "never"}, {"exp": float("1e12")}, {"exp": True},
         {"iat": None}, {"iat": NOW + 120}, {"iat": NOW - 700}, {"nbf": NOW + 120}, {"at_hash": "wrong"},
+        {"auth_time": None}, {"auth_time": NOW - 961}, {"auth_time": NOW + 120}, {"auth_time": 0}, {"auth_time": True},
+        {"auth_time": str(NOW)},
     ],
 )  # fmt: skip
 def test_claims_that_are_not_right_are_refused(changes: dict[str, object]) -> None:

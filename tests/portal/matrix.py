@@ -27,7 +27,7 @@ def methods_of(route: PortalRoute) -> list[str]:
 
 
 def text() -> str:
-    """Write the matrix: a line for each route and method, with the roles it admits."""
+    """Write the matrix: a line for each route and method, with the roles it admits, and whether it needs a step-up."""
     lines = []
     for house in House:
         lines.append(f"# {house.value}: {' '.join(role.value for role in ROLES[house])}\n")
@@ -35,7 +35,7 @@ def text() -> str:
         for route in found:
             methods = "any" if len(route.methods or ()) > 3 else methods_of(route)[0]
             admitted = " ".join(role.value if role in route.roles else "-" for role in ROLES[house])
-            lines.append(f"{methods:<5} {route.path:<75} {admitted}\n")
+            lines.append(f"{methods:<5} {route.path:<75} {admitted}{'  step-up' if route.step_up else ''}\n")
     return "".join(lines)
 
 

@@ -50,6 +50,7 @@ class Liar:
             "aud": "portal",
             "iat": now,
             "exp": now + 300,
+            "auth_time": now,
             "email": "ada@bank.example",
             "email_verified": True,
             **self.claims,
@@ -146,12 +147,16 @@ async def test_an_id_token_that_was_used_before_lets_nobody_in(
         {"sub": ""},
         {"sub": "a\nb"},
         {"at_hash": "x"},
+        {"auth_time": None},
+        {"auth_time": "now"},
+        {"auth_time": 1_000_000_000},
+        {"auth_time": 4_000_000_000},
     ],
 )
 async def test_an_id_token_for_somebody_or_something_else_lets_nobody_in(
     services: Services, bku: Tenant, liar: Liar, stranger: Visitor, claims: dict[str, Any]
 ) -> None:
-    """R86."""
+    """R86, R87."""
     await trust(services, bku, liar)
     liar.claims = claims
     refused = answered(stranger, liar, bku)

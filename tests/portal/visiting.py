@@ -11,13 +11,14 @@ from uuid import UUID
 import httpx
 
 from consentry.domain.staff import House, Role
-from consentry.store import staff
+from consentry.store import clock, staff
 from consentry.usecases.services import Services
 from consentry.usecases.staff.sessions import Browser, begin_session
 from consentry.web.portal import cookies
 
 FORM = re.compile(r'name="csrf" value="([^"]+)"')
 _DAY = timedelta(days=1)
+_NONE = timedelta(0)
 PREFIX = {House.INSTITUTION: "/admin", House.PARTNER: "/partner"}
 
 
@@ -97,11 +98,17 @@ async def make_member(
     return member.member_id
 
 
-async def begin(services: Services, institution_id: int, member_id: UUID) -> str:
-    """Begin a session of a member and give the cookie's secret."""
+async def begin(services: Services, institution_id: int, member_id: UUID, *, age: timedelta | None = _NONE) -> str:
+    """Begin a session of a member and give the cookie's secret; so long ago they have signed in, or nobody knows."""
     async with services.session.begin(institution_id) as connection:
-        browser = Browser(source="127.0.0.1", name="httpx")
-        begun = await begin_session(services, connection, institution_id, member_id=member_id, browser=browser)
+        begun = await begin_session(
+            services,
+            connection,
+            institution_id,
+            member_id=member_id,
+            browser=Browser(source="127.0.0.1", name="httpx"),
+            authenticated_at=None if age is None else await clock.now(connection) - age,
+        )
     return begun.secret
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -52,6 +53,12 @@ def test_the_people_of_the_house_that_asks_come_first(provider: Client) -> None:
     for person in PEOPLE:
         assert (person.email in own) is (person.house == "bku")
         assert (person.email in others) is (person.house != "bku")
+
+
+def test_it_tells_when_somebody_signed_in(provider: Client) -> None:
+    """R87: the portals ask for it; nobody is signed in here longer than one picks them."""
+    before = int(time.time())
+    assert before <= _picked(provider, PEOPLE[0].email)["auth_time"] <= int(time.time())
 
 
 def test_everybody_is_who_the_demo_says(provider: Client) -> None:

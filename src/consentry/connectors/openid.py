@@ -8,6 +8,7 @@ is kept between the two requests, too.
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote_plus
 
@@ -46,19 +47,25 @@ class OpenIdClient:
 
 @dataclass(frozen=True, slots=True)
 class SignInAttempt:
-    """What binds an answer to the request and the browser it belongs to: three fresh random texts."""
+    """What binds an answer to the request and the browser it belongs to: three fresh random texts, and its time.
+
+    `begun_at` is in seconds since 1970; the person may have signed in at the provider `max_age` seconds before.
+    """
 
     state: str
     nonce: str
     code_verifier: str = field(repr=False)
+    begun_at: int
+    max_age: int
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who signed in: known for good by `issuer` and `subject`; the rest is what the provider says today."""
+    """Who signed in, and when: known for good by `issuer` and `subject`; the rest is what the provider says today."""
 
     issuer: str
     subject: str
+    authenticated_at: datetime
     email: str | None
     email_verified: bool
     name: str | None
@@ -105,7 +112,10 @@ async def discover(outbound: Outbound, address: str) -> ProviderMetadata:
 
 
 def sign_in_address(client: OpenIdClient, attempt: SignInAttempt, *, login_hint: str | None = None) -> str:
-    """Give the address to send the browser to (OpenID Connect Core 1.0, section 3.1.2.1)."""
+    """Give the address to send the browser to (OpenID Connect Core 1.0, section 3.1.2.1).
+
+    `max_age` has the provider tell when the person signed in; where it is zero, it is to ask them anew.
+    """
     from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
     from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
@@ -119,6 +129,8 @@ def sign_in_address(client: OpenIdClient, attempt: SignInAttempt, *, login_hint:
         nonce=attempt.nonce,
         code_challenge=create_s256_code_challenge(attempt.code_verifier),
         code_challenge_method="S256",
+        max_age=str(attempt.max_age),
+        **({} if attempt.max_age else {"prompt": "login"}),
         **({} if login_hint is None else {"login_hint": login_hint}),
     )
     return address
@@ -188,6 +200,7 @@ def _verified(
             client_id=client.client_id,
             nonce=attempt.nonce,
             access_token=tokens.access_token,
+            signed_in_since=attempt.begun_at - attempt.max_age,
             now=now,
         )
     except jose.InvalidIdToken as error:
@@ -195,12 +208,15 @@ def _verified(
 
 
 def _identity(claims: Mapping[str, object]) -> Identity:
-    subject, email, name = (claims.get(claim) for claim in ("sub", "email", "name"))
+    subject, email, name, auth_time = (claims.get(claim) for claim in ("sub", "email", "name", "auth_time"))
+    if not isinstance(auth_time, int):
+        raise AssertionError
     if not isinstance(subject, str) or not 0 < len(subject) <= _LONGEST_SUBJECT or not subject.isprintable():
         raise ProviderUnusable("The provider's ID token names nobody (sub).")
     return Identity(
         issuer=str(claims["iss"]),
         subject=subject,
+        authenticated_at=datetime.fromtimestamp(auth_time, UTC),
         email=email if isinstance(email, str) and 0 < len(email) <= _LONGEST_EMAIL and email.isprintable() else None,
         email_verified=claims.get("email_verified") is True,
         name=name[:200] if isinstance(name, str) and name.isprintable() else None,

@@ -24,6 +24,8 @@ INVITATION_VALID: Final = timedelta(days=14)
 """How long an invited person may take to sign in for the first time."""
 SIGN_IN_SECONDS: Final = 600
 """How long a sign-in at the identity provider may take."""
+STEP_UP: Final = timedelta(minutes=15)
+"""How old a sign-in at the identity provider may be for what gives access to something."""
 _EMAIL: Final = re.compile(r"[^@\s<>\"',;:()\[\]]{1,64}@[a-z0-9]([a-z0-9.-]{0,185}[a-z0-9])?")
 _LONGEST_REASON: Final = 500
 _LONGEST_NAME: Final = 200
@@ -69,6 +71,11 @@ def is_narrower(role: Role, than: Role) -> bool:
     if role is than:
         return False
     return than is Role.ADMIN or (than in _SEES_CUSTOMERS and role is not Role.ADMIN)
+
+
+def is_recent(authenticated_at: datetime | None, now: datetime) -> bool:
+    """Tell whether somebody has signed in at the provider recently enough for what gives access to something."""
+    return authenticated_at is not None and now - authenticated_at <= STEP_UP
 
 
 class MemberStatus(StrEnum):

@@ -22,13 +22,14 @@ class NewSession:
     pepper_id: str
     csrf: str = field(repr=False)
     lasts: timedelta
+    authenticated_at: datetime | None
     source: str | None
     browser: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class LiveSession:
-    """Whose a session is, at the moment it was asked."""
+    """Whose a session is, at the moment it was asked; `authenticated_at` is when they signed in at the provider."""
 
     institution_id: int
     public_id: str
@@ -36,6 +37,7 @@ class LiveSession:
     session_id: UUID
     csrf: str = field(repr=False)
     expires_at: datetime
+    authenticated_at: datetime | None
     member_id: UUID
     email: str
     name: str | None
@@ -59,9 +61,9 @@ async def begin(connection: Connection, institution_id: int, new: NewSession) ->
     session_id: UUID = await connection.fetchval(
         """insert into consentry.staff_sessions
                (institution_id, session_id, member_id, kind, mac, pepper_id, csrf, began_at, used_at, expires_at,
-                source, browser)
+                authenticated_at, source, browser)
            values ($1, consentry.time_ordered_id(consentry.now()), $2, $3, $4, $5, $6, consentry.now(),
-                   consentry.now(), consentry.now() + $7, $8, $9)
+                   consentry.now(), consentry.now() + $7, $8, $9, $10)
            returning session_id""",
         institution_id,
         new.member_id,
@@ -70,6 +72,7 @@ async def begin(connection: Connection, institution_id: int, new: NewSession) ->
         new.pepper_id,
         new.csrf,
         new.lasts,
+        new.authenticated_at,
         new.source,
         None if new.browser is None else new.browser[:_LONGEST_BROWSER].replace("\x00", ""),
     )
@@ -82,8 +85,8 @@ async def use(
     """Give whose session it is, if it lives and was not sent to another house's host; its use is remembered."""
     async with session.connection() as connection:
         row = await connection.fetchrow(
-            """select institution_id, public_id, house_name, session_id, csrf, expires_at, member_id, email, name,
-                      role, moment
+            """select institution_id, public_id, house_name, session_id, csrf, expires_at, authenticated_at, member_id,
+                      email, name, role, moment
                from consentry.use_staff_session($1, $2, $3, $4, $5)""",
             macs,
             kind,
@@ -100,6 +103,7 @@ async def use(
         session_id=row["session_id"],
         csrf=row["csrf"],
         expires_at=row["expires_at"],
+        authenticated_at=row["authenticated_at"],
         member_id=row["member_id"],
         email=row["email"],
         name=row["name"],

@@ -45,6 +45,7 @@ PAGES: Final[dict[type[Refusal], int]] = {
     dashboard.NotOnThisRequest: 425,
     staff.SignedOut: 401,
     staff.NotAllowed: 403,
+    staff.InsufficientUserAuthentication: 403,
     staff.ForgedRequest: 403,
     staff.NotInvited: 403,
     staff.EmailUnverified: 403,

@@ -13,6 +13,16 @@ class NotAllowed(Refusal):
     sentence = "Your role does not allow this; ask an admin of your team."
 
 
+class InsufficientUserAuthentication(Refusal):
+    """The sign-in at the provider is too old for what is asked; the code is that of RFC 9470."""
+
+    code = "insufficient_user_authentication"
+    sentence = (
+        "What gives somebody access needs a sign-in of the last 15 minutes at your identity provider, and yours is"
+        " older. Nothing was changed; sign in again, and you are back here."
+    )
+
+
 class ForgedRequest(Refusal):
     code = "forged_request"
     sentence = "This form did not come from your own page, or the page was too old; reload it and try again."

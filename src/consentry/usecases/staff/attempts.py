@@ -13,7 +13,7 @@ import msgspec
 
 from consentry.connectors.openid import SignInAttempt
 from consentry.domain.credential import random_base62
-from consentry.domain.staff import House
+from consentry.domain.staff import LONGEST, House
 from consentry.keyring import Keyring, KeyringError
 from consentry.usecases.services import Services
 
@@ -34,7 +34,8 @@ class Attempt:
     """What is asked of the answer: whose it is, what it must repeat, and what it was begun for.
 
     `public_id` is the house's, `version` that of the provider, `then` the path that was wanted, `session_id` the
-    session in which a set-up or a change was begun, and `begun_at` seconds since 1970.
+    session in which a set-up or a change was begun, `begun_at` seconds since 1970, and `max_age` how many seconds
+    before that somebody may have signed in at the provider.
     """
 
     purpose: Purpose
@@ -48,16 +49,26 @@ class Attempt:
     then: str
     session_id: str | None
     begun_at: int
+    max_age: int
 
     @property
     def asked(self) -> SignInAttempt:
         """Give what the provider was asked with."""
-        return SignInAttempt(state=self.state, nonce=self.nonce, code_verifier=self.code_verifier)
+        return SignInAttempt(
+            state=self.state,
+            nonce=self.nonce,
+            code_verifier=self.code_verifier,
+            begun_at=self.begun_at,
+            max_age=self.max_age,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a sign-in is to be begun for; the members are those of an attempt."""
+    """What a sign-in is to be begun for; the members are those of an attempt.
+
+    With `again` an earlier sign-in at the provider is not enough: it asks anew who it is.
+    """
 
     institution_id: int
     public_id: str
@@ -66,6 +77,7 @@ class Wish:
     then: str = ""
     session_id: str | None = None
     login_hint: str | None = None
+    again: bool = False
 
 
 _read: Final = msgspec.json.Decoder(Attempt).decode
@@ -86,6 +98,7 @@ def new_attempt(services: Services, wish: Wish, *, version: int, begun_at: int) 
         then=wish.then,
         session_id=wish.session_id,
         begun_at=begun_at,
+        max_age=0 if wish.again else int(LONGEST.total_seconds()),
     )
 
 

@@ -71,7 +71,12 @@ async def begin_session_of(
     """Begin the session of a member who has signed in, in the caller's transaction, and tell the audit."""
     await staff.note_sign_in(connection, attempt.institution_id, member_id, name=identity.name)
     begun = await begin_session(
-        services, connection, attempt.institution_id, member_id=member_id, browser=visit.browser
+        services,
+        connection,
+        attempt.institution_id,
+        member_id=member_id,
+        browser=visit.browser,
+        authenticated_at=identity.authenticated_at,
     )
     await audit.record(
         connection,
@@ -79,7 +84,12 @@ async def begin_session_of(
         action="staff.signed_in",
         actor=visit.actor_of(member_id),
         subject=("session", str(begun.session_id)),
-        after={"issuer": identity.issuer, "sub": identity.subject, "for": ACTIONS[attempt.purpose]},
+        after={
+            "issuer": identity.issuer,
+            "sub": identity.subject,
+            "authenticated_at": identity.authenticated_at.isoformat(timespec="seconds"),
+            "for": ACTIONS[attempt.purpose],
+        },
     )
     return begun
 

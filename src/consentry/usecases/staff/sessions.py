@@ -1,7 +1,7 @@
 """Sessions of staff: begin one, find whose a cookie is, end one or all."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -42,8 +42,12 @@ async def begin_session(
     browser: Browser,
     kind: str = "staff",
     lasts: timedelta = LONGEST,
+    authenticated_at: datetime | None = None,
 ) -> BegunSession:
-    """Begin a session of a member in the caller's transaction, which records the sign-in."""
+    """Begin a session of a member in the caller's transaction, which records the sign-in.
+
+    `authenticated_at` is when the provider says that they signed in there; None where nobody did.
+    """
     secret = new_staff_secret(StaffSecret.SESSION, services.choose)
     pepper_id = services.keyring.current_pepper
     session_id = await staff_sessions.begin(
@@ -56,6 +60,7 @@ async def begin_session(
             pepper_id=pepper_id,
             csrf=random_base62(services.choose, length=_CSRF_LENGTH),
             lasts=lasts,
+            authenticated_at=authenticated_at,
             source=browser.source,
             browser=browser.name,
         ),

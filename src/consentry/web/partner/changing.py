@@ -145,6 +145,8 @@ def routes(services: Services, settings: Settings) -> list[PortalRoute]:
     return [
         partner_route(edit, pages.ask, role=Role.ADMIN, name="partner.edit_institution"),
         partner_route(edit, pages.change, role=Role.ADMIN, methods=("POST",), name="partner.change_institution"),
-        partner_route(invite, pages.ask_whom, role=Role.ADMIN, name="partner.first_admin"),
-        partner_route(invite, pages.invite, role=Role.ADMIN, methods=("POST",), name="partner.invite_first_admin"),
+        partner_route(invite, pages.ask_whom, role=Role.ADMIN, name="partner.first_admin", step_up=True),
+        partner_route(
+            invite, pages.invite, role=Role.ADMIN, methods=("POST",), name="partner.invite_first_admin", step_up=True
+        ),
     ]

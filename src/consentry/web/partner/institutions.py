@@ -157,8 +157,8 @@ def routes(services: Services, settings: Settings) -> list[PortalRoute]:
     return [
         partner_route(PATH, pages.show_list, role=everybody, name="partner.institutions"),
         partner_route(f"{PATH}.csv", pages.list_csv, role=everybody, name="partner.institutions_csv"),
-        partner_route(NEW, pages.ask, role=Role.ADMIN, name="partner.new_institution"),
-        partner_route(NEW, pages.add, role=Role.ADMIN, methods=("POST",), name="partner.add_institution"),
+        partner_route(NEW, pages.ask, role=Role.ADMIN, name="partner.new_institution", step_up=True),
+        partner_route(NEW, pages.add, role=Role.ADMIN, methods=("POST",), name="partner.add_institution", step_up=True),
     ]
 
 

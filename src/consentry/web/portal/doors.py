@@ -1,7 +1,8 @@
 """The doors of the portals: every page is behind one, which says whose staff and which roles it lets in.
 
-A door finds the session, checks the role, and checks of everything that is sent that it comes from a page of ours. What
-it refuses, and what a page refuses to do, is remembered. A page without a role stops the start-up.
+A door finds the session, checks the role, checks of everything that is sent that it comes from a page of ours, and of a
+page that needs a step-up that the sign-in is recent. What it refuses, and what a page refuses to do, is remembered. A
+page without a role stops the start-up.
 """
 
 import hmac
@@ -18,7 +19,7 @@ from starlette.routing import Route
 from consentry.domain.actor import Actor, ActorKind
 from consentry.domain.refusal import Refusal
 from consentry.domain.refusal.request import BodyTooLarge, NotFound, TemporarilyUnavailable
-from consentry.domain.refusal.staff import ForgedRequest, NotAllowed, SignedOut
+from consentry.domain.refusal.staff import ForgedRequest, InsufficientUserAuthentication, NotAllowed, SignedOut
 from consentry.domain.staff import ROLES, House, Role
 from consentry.store.staff_sessions import LiveSession
 from consentry.usecases.services import Services
@@ -48,12 +49,21 @@ class PortalRoute(Route):
     """A route behind a door; `gate` is set when the routes of a process are joined."""
 
     def __init__(
-        self, path: str, page: Page, *, house: House, roles: frozenset[Role], methods: tuple[str, ...], name: str
+        self,
+        path: str,
+        page: Page,
+        *,
+        house: House,
+        roles: frozenset[Role],
+        step_up: bool,
+        methods: tuple[str, ...],
+        name: str,
     ) -> None:
         super().__init__(path, self._answer, methods=list(methods), name=name)
         self.page = page
         self.house = house
         self.roles = roles
+        self.step_up = step_up
         self.gate: Gate | None = None
 
     async def _answer(self, request: Request) -> Response:
@@ -63,23 +73,36 @@ class PortalRoute(Route):
 
 
 def portal_route(
-    path: str, page: Page, *, role: Role | tuple[Role, ...], name: str, methods: tuple[str, ...] = ("GET",)
+    path: str,
+    page: Page,
+    *,
+    role: Role | tuple[Role, ...],
+    name: str,
+    methods: tuple[str, ...] = ("GET",),
+    step_up: bool = False,
 ) -> PortalRoute:
     """Give a route of the Data Provider Portal for these roles; `page` gets the request and who is signed in.
 
-    Before a page gets a POST, its origin and its `csrf` have been checked; it reads the form itself.
+    Before a page gets a POST, its origin and its `csrf` have been checked; it reads the form itself. With `step_up` it
+    gets only who has signed in at the provider within the last 15 minutes (RFC 9470): what gives access to something.
 
     Raises:
         RouteWithoutRole: no role is given.
     """
-    return route_of(House.INSTITUTION, path, page, role=role, name=name, methods=methods)
+    return route_of(House.INSTITUTION, path, page, role=role, name=name, methods=methods, step_up=step_up)
 
 
 def partner_route(
-    path: str, page: Page, *, role: Role | tuple[Role, ...], name: str, methods: tuple[str, ...] = ("GET",)
+    path: str,
+    page: Page,
+    *,
+    role: Role | tuple[Role, ...],
+    name: str,
+    methods: tuple[str, ...] = ("GET",),
+    step_up: bool = False,
 ) -> PortalRoute:
     """Give a route of the Channel Partner Portal, as `portal_route` does; its staff are admins and users."""
-    return route_of(House.PARTNER, path, page, role=role, name=name, methods=methods)
+    return route_of(House.PARTNER, path, page, role=role, name=name, methods=methods, step_up=step_up)
 
 
 def route_of(
@@ -90,6 +113,7 @@ def route_of(
     role: Role | tuple[Role, ...],
     name: str,
     methods: tuple[str, ...] = ("GET",),
+    step_up: bool = False,
 ) -> PortalRoute:
     """Give a route of the portal of a house, for pages that both portals have."""
     roles = frozenset((role,) if isinstance(role, Role) else role)
@@ -97,7 +121,7 @@ def route_of(
         raise RouteWithoutRole(f"{name} must say which roles of {house} may see it")
     if not path.startswith(f"{PREFIX[house]}/"):
         raise RouteWithoutRole(f"{name} must be below {PREFIX[house]}")
-    return PortalRoute(path, page, house=house, roles=roles, methods=methods, name=name)
+    return PortalRoute(path, page, house=house, roles=roles, step_up=step_up, methods=methods, name=name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +144,8 @@ class Gate:
                 raise NotFound  # no id holds such characters, and the store takes none with NUL
             if request.method in _CHANGES:
                 request = await _checked(request, staff)
+            if route.step_up and not staff.is_recent:
+                raise InsufficientUserAuthentication
             answered = await route.page(request, staff)
             if answered.status_code >= 400:
                 await self._remember(request, route, staff, str(answered.status_code), always=False)
@@ -139,7 +165,7 @@ class Gate:
             await self._remember(request, route, staff, refusal.code, always=isinstance(refusal, NotAllowed))
         except TemporarilyUnavailable as unavailable:
             refusal = unavailable
-        return refused_page(staff, refusal, status=errors.page_status(refusal))
+        return refused_page(staff, refusal, status=errors.page_status(refusal), back=_page_of(request, staff))
 
     async def _remember(self, request: Request, route: PortalRoute, staff: SignedIn, why: str, *, always: bool) -> None:
         """Record that somebody was refused a page, or to change something; what only was not found is left out."""
@@ -172,6 +198,7 @@ def _signed_in(request: Request, live: LiveSession, *, house: House, navigation:
         actor=Actor(_ACTORS[house], str(live.member_id), where.source, where.request_id),
         session_id=live.session_id,
         ends_at=live.expires_at,
+        authenticated_at=live.authenticated_at,
         moment=live.moment,
         path=request.url.path,
         query=tuple(request.query_params.multi_items()),
@@ -227,6 +254,14 @@ def _with_body(request: Request, body: bytes) -> Request:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return Request(request.scope, receive)
+
+
+def _page_of(request: Request, staff: SignedIn) -> str:
+    """Give the address of the page that was asked for, or on which the form stands that was sent."""
+    referer = urlsplit(request.headers.get("referer", ""))
+    if request.method in _CHANGES and referer.netloc.lower() == request.headers.get("host", "").lower():
+        return referer._replace(scheme="", netloc="").geturl()
+    return staff.here
 
 
 def _to_sign_in(request: Request, house: House) -> Response:

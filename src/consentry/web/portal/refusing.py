@@ -5,7 +5,7 @@ from starlette.responses import RedirectResponse, Response
 
 from consentry.domain.refusal import Refusal
 from consentry.domain.refusal.request import NotFound, TemporarilyUnavailable
-from consentry.domain.refusal.staff import NotAllowed
+from consentry.domain.refusal.staff import InsufficientUserAuthentication, NotAllowed
 from consentry.domain.staff import House
 from consentry.web.errors import RETRY_AFTER_SECONDS, error_headers
 from consentry.web.front import seen
@@ -14,6 +14,7 @@ from consentry.web.portal.signed_in import PREFIX, SignedIn
 
 _TITLES = {
     NotAllowed: "Your role does not allow this",
+    InsufficientUserAuthentication: "Sign in again to go on",
     NotFound: "There is nothing here",
     TemporarilyUnavailable: "Not just now",
 }
@@ -23,8 +24,8 @@ _SENTENCES = {
 }
 
 
-def refused_page(staff: SignedIn | None, refusal: Refusal, *, status: int) -> Response:
-    """Say no to somebody who is signed in."""
+def refused_page(staff: SignedIn | None, refusal: Refusal, *, status: int, back: str = "") -> Response:
+    """Say no to somebody who is signed in; if their sign-in is too old, with the way to another, and `back`."""
     if staff is None:
         return RedirectResponse(f"{PREFIX[House.INSTITUTION]}/sign-in", status_code=303)
     return render(
@@ -36,6 +37,7 @@ def refused_page(staff: SignedIn | None, refusal: Refusal, *, status: int) -> Re
         headers=_headers(refusal),
         sentence=_SENTENCES.get(type(refusal), refusal.description),
         code=refusal.code,
+        back=back if isinstance(refusal, InsufficientUserAuthentication) else "",
     )
 
 

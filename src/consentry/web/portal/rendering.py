@@ -46,7 +46,9 @@ def environment() -> Environment:
         segment=segments.segment,
     )
     macros = made.get_template("macros.html").module
-    for name in ("field", "select", "status_badge", "empty", "confirm", "notice", "icon"):
+    for name in (
+        "field", "select", "status_badge", "empty", "confirm", "notice", "icon", "sign_in_again", "step_up"
+    ):  # fmt: skip
         made.globals[name] = getattr(macros, name)
     return made
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 from consentry.domain.actor import Actor
-from consentry.domain.staff import House, Role
+from consentry.domain.staff import House, Role, is_recent
 from consentry.usecases.audit.download import Download
 from consentry.web.portal.navigation import Links
 
@@ -38,6 +39,7 @@ class SignedIn:
     actor: Actor
     session_id: UUID
     ends_at: datetime
+    authenticated_at: datetime | None
     moment: datetime
     path: str
     query: tuple[tuple[str, str], ...] = ()
@@ -54,3 +56,14 @@ class SignedIn:
         """Give what the audit keeps of a list that they take with them as a file; empty filters are left out."""
         kept = {key: value for key, value in (filters or {}).items() if value}
         return Download(name, self.actor, self.institution_id, kept, subject)
+
+    @property
+    def is_recent(self) -> bool:
+        """Tell whether they have signed in at the provider recently enough for a step-up."""
+        return is_recent(self.authenticated_at, self.moment)
+
+    @property
+    def here(self) -> str:
+        """Give the address of the page, as one comes back to it."""
+        kept = [(name, value) for name, value in self.query if name != "notice"]
+        return f"{self.path}?{urlencode(kept)}" if kept else self.path

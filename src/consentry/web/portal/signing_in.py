@@ -78,11 +78,14 @@ class SignInPages:
         if found is None:
             raise NotFound(_UNKNOWN)
         then = local_path(form.text("next"), prefix=self._outside.prefix)
+        live = await self._outside.session(request) if form.text("again") else None
         wish = Wish(
             institution_id=found.institution_id,
             public_id=found.public_id,
             redirect_uri=await self.redirect_uri(request, found.institution_id),
             then=then,
+            login_hint=None if live is None else live.email,
+            again=bool(form.text("again")),
         )
         try:
             begun = await begin_sign_in(self._outside.services, self._outside.outbound, wish, house=self._outside.house)

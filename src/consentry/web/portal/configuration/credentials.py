@@ -34,7 +34,7 @@ from consentry.web.portal.configuration.dashboard_page import (
     example_customer,
     show_dashboard_page,
 )
-from consentry.web.portal.doors import PortalRoute, portal_route
+from consentry.web.portal.doors import Page, PortalRoute, portal_route
 from consentry.web.portal.rendering import render
 from consentry.web.portal.signed_in import SignedIn
 
@@ -189,14 +189,17 @@ def routes(services: Services, settings: Settings) -> list[PortalRoute]:
     """Give the routes of the page and of its credentials; they are for admins alone."""
     pages = CredentialPages(services, settings)
     rotation, leak = f"{PATH}/rotate", f"{PATH}/leaked"
-    post = ("POST",)
+
+    def step_up(path: str, page: Page, name: str, method: str = "GET") -> PortalRoute:
+        return portal_route(path, page, role=Role.ADMIN, methods=(method,), name=f"portal.{name}", step_up=True)
+
     return [
         portal_route(PATH, pages.show, role=Role.ADMIN, name="portal.consent_dashboard"),
-        portal_route(PATH, pages.generate, role=Role.ADMIN, methods=post, name="portal.generate_credentials"),
-        portal_route(rotation, pages.ask_to_rotate, role=Role.ADMIN, name="portal.rotation"),
-        portal_route(rotation, pages.rotate, role=Role.ADMIN, methods=post, name="portal.rotate_credentials"),
-        portal_route(leak, pages.ask_about_leak, role=Role.ADMIN, name="portal.leak"),
-        portal_route(leak, pages.end_leaked, role=Role.ADMIN, methods=post, name="portal.end_leaked_credentials"),
+        step_up(PATH, pages.generate, "generate_credentials", "POST"),
+        step_up(rotation, pages.ask_to_rotate, "rotation"),
+        step_up(rotation, pages.rotate, "rotate_credentials", "POST"),
+        step_up(leak, pages.ask_about_leak, "leak"),
+        step_up(leak, pages.end_leaked, "end_leaked_credentials", "POST"),
     ]
 
 

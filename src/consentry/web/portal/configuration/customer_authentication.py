@@ -104,7 +104,9 @@ def routes(services: Services, outside: Outside) -> list[PortalRoute]:
     test, post = f"{PATH}/test", ("POST",)
     return [
         portal_route(PATH, page.show, role=Role.ADMIN, name="portal.customer_authentication"),
-        portal_route(PATH, page.save, role=Role.ADMIN, methods=post, name="portal.save_customer_authentication"),
+        portal_route(
+            PATH, page.save, role=Role.ADMIN, methods=post, name="portal.save_customer_authentication", step_up=True
+        ),
         way_back(test, PATH, role=Role.ADMIN, name="portal.back_from_test"),
         portal_route(test, page.test, role=Role.ADMIN, methods=post, name="portal.test_customer_authentication"),
     ]

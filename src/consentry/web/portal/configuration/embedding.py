@@ -89,7 +89,9 @@ def routes(services: Services, settings: Settings) -> list[PortalRoute]:
     """Give the routes of the forms; they are for admins alone, as the page is on which they stand."""
     pages = EmbeddingPages(services, settings)
     return [
-        portal_route(f"{PATH}/sites", pages.add, role=Role.ADMIN, methods=_POST, name="portal.add_origin"),
+        portal_route(
+            f"{PATH}/sites", pages.add, role=Role.ADMIN, methods=_POST, name="portal.add_origin", step_up=True
+        ),
         portal_route(f"{PATH}/sites/remove", pages.remove, role=Role.ADMIN, methods=_POST, name="portal.remove_origin"),
         portal_route(
             f"{PATH}/customers", pages.add_customer, role=Role.ADMIN, methods=_POST, name="portal.add_preview_customer"

@@ -118,8 +118,10 @@ def routes(services: Services) -> list[PortalRoute]:
     token, decision = f"{PATH}/{{intermediary}}/token", f"{PATH}/{{intermediary}}/{{decision}}"
     only, post = Role.ADMIN, ("POST",)
     return [
-        portal_route(token, pages.ask_about_token, role=only, name="portal.registration_token"),
-        portal_route(token, pages.issue_token, role=only, methods=post, name="portal.issue_registration_token"),
+        portal_route(token, pages.ask_about_token, role=only, name="portal.registration_token", step_up=True),
+        portal_route(
+            token, pages.issue_token, role=only, methods=post, name="portal.issue_registration_token", step_up=True
+        ),
         portal_route(decision, pages.ask, role=only, name="portal.intermediary_decision"),
         portal_route(decision, pages.decide, role=only, methods=post, name="portal.decide_about_intermediary"),
     ]

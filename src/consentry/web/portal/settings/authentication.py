@@ -14,7 +14,7 @@ from consentry.usecases.staff.ask_provider import begin_sign_in
 from consentry.usecases.staff.attempts import Purpose, Wish
 from consentry.usecases.staff.provider import drop_proposal, propose_provider, show_provider
 from consentry.web.html.forms import read_form
-from consentry.web.portal.doors import PortalRoute, route_of
+from consentry.web.portal.doors import Page, PortalRoute, route_of
 from consentry.web.portal.lists import told_of
 from consentry.web.portal.origins import portal_origin
 from consentry.web.portal.outside import Outside
@@ -107,18 +107,21 @@ def routes(outside: Outside) -> list[PortalRoute]:
     pages = AuthenticationPages(outside)
     house, path = outside.house, f"{outside.prefix}{_PATH}"
     name = PORTAL[house]
+
+    def sent(below: str, page: Page, what: str, *, step_up: bool) -> PortalRoute:
+        return route_of(
+            house,
+            f"{path}{below}",
+            page,
+            role=Role.ADMIN,
+            name=f"{name}.{what}_authentication",
+            methods=("POST",),
+            step_up=step_up,
+        )
+
     return [
         route_of(house, path, pages.show, role=Role.ADMIN, name=f"{name}.authentication"),
-        route_of(house, path, pages.change, role=Role.ADMIN, name=f"{name}.change_authentication", methods=("POST",)),
-        route_of(
-            house, f"{path}/test", pages.test, role=Role.ADMIN, name=f"{name}.test_authentication", methods=("POST",)
-        ),
-        route_of(
-            house,
-            f"{path}/cancel",
-            pages.cancel,
-            role=Role.ADMIN,
-            name=f"{name}.cancel_authentication",
-            methods=("POST",),
-        ),
+        sent("", pages.change, "change", step_up=True),
+        sent("/test", pages.test, "test", step_up=True),
+        sent("/cancel", pages.cancel, "cancel", step_up=False),
     ]

@@ -264,22 +264,22 @@ def routes(services: Services, settings: Settings, house: House) -> list[PortalR
     name = f"{PORTAL[house]}.team"
     path = _path(house)
 
-    def route(below: str, page: Page, last: str, *methods: str) -> PortalRoute:
+    def route(below: str, page: Page, last: str, method: str = "GET", *, step_up: bool = False) -> PortalRoute:
         return route_of(
-            house, f"{path}{below}", page, role=Role.ADMIN, methods=methods or ("GET",), name=f"{name}{last}"
+            house, f"{path}{below}", page, role=Role.ADMIN, methods=(method,), name=f"{name}{last}", step_up=step_up
         )
 
     return [
         route("", pages.list, ""),
         route(".csv", pages.download, ".csv"),
-        route("/invite", pages.ask_whom, ".ask_whom"),
-        route("/invite", pages.invite, ".invite", "POST"),
+        route("/invite", pages.ask_whom, ".ask_whom", step_up=True),
+        route("/invite", pages.invite, ".invite", "POST", step_up=True),
         route("/{member_id}", pages.show, ".member"),
-        route("/{member_id}/invite-again", pages.invite_again, ".invite_again", "POST"),
-        route("/{member_id}/role", pages.change_role, ".change_role", "POST"),
+        route("/{member_id}/invite-again", pages.invite_again, ".invite_again", "POST", step_up=True),
+        route("/{member_id}/role", pages.change_role, ".change_role", "POST", step_up=True),
         route("/{member_id}/end-sessions", pages.end_sessions, ".end_sessions", "POST"),
-        route("/{member_id}/remove", pages.ask_to_remove, ".ask_to_remove"),
-        route("/{member_id}/remove", pages.remove, ".remove", "POST"),
+        route("/{member_id}/remove", pages.ask_to_remove, ".ask_to_remove", step_up=True),
+        route("/{member_id}/remove", pages.remove, ".remove", "POST", step_up=True),
     ]
 
 
