@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
+import httpx
 import pytest
 
 from consentry.domain.actor import Actor, ActorKind
@@ -28,7 +29,7 @@ from consentry.web.embed.wording import status_of
 from tests.builders import ACCOUNTS, Tenant, add_application, add_consent, add_customer
 from tests.portal.conftest import SignIn
 from tests.portal.customers import CUSTOMER, REASON, household, links_of, opened
-from tests.portal.visiting import text_of
+from tests.portal.visiting import Visitor, text_of
 from tests.records.asking import about, customer_actor, token_of
 
 if TYPE_CHECKING:
@@ -284,6 +285,40 @@ async def test_evidence_is_a_file_with_a_tame_name_and_a_reason(
     nothing = visitor.post(f"{opened(visitor, 'empty')}/evidence", {"reason": "Complaint 48"})
     assert nothing.status_code == 422
     assert "there is no evidence" in text_of(nothing)
+
+
+async def two_at_once(visitor: Visitor, path: str, *, behind: "Plain") -> tuple[httpx.Response, httpx.Response]:
+    """Ask twice for evidence, the second time while a lock keeps the first from ending."""
+    waits = "select exists (select from pg_locks where not granted and relation = 'consentry.receipt_keys'::regclass)"
+    async with behind.transaction():
+        await behind.execute("lock table consentry.receipt_keys in access exclusive mode")
+        first = asyncio.create_task(asyncio.to_thread(visitor.post, path, {"reason": "Complaint 47"}))
+        while not first.done() and not await behind.fetchval(waits):
+            await asyncio.wait([first], timeout=0.01)
+        second = await asyncio.to_thread(visitor.post, path, {"reason": "Complaint 48"})
+    return await first, second
+
+
+async def test_who_has_evidence_gathered_gets_no_more_at_once_and_is_told_what_to_do(
+    signed_in: SignIn, services: Services, bku: Tenant, super_connection: "Plain"
+) -> None:
+    """R107."""
+    await household(services.session, bku)
+    visitor = await signed_in(Role.COMPLIANCE)
+    path = f"{opened(visitor)}/evidence"
+    first, second = await two_at_once(visitor, path, behind=super_connection)
+    for _ in range(10):
+        if first.status_code == 503:  # the service waits for no lock longer than five seconds
+            first, second = await two_at_once(visitor, path, behind=super_connection)
+    assert first.headers["content-type"] == "application/zip"
+    assert (second.status_code, second.headers["retry-after"]) == (429, "30")
+    assert "Nothing was gathered" in text_of(second)
+    assert "then try again" in text_of(second)
+    assert 'value="Complaint 48"' in second.text
+    assert {entry["after"]["reason_text"] for entry in await told(super_connection, bku, "evidence.made")} == {
+        "Complaint 47"
+    }
+    assert visitor.post(path, {"reason": "Complaint 48"}).status_code == 200
 
 
 async def test_receipts_are_files_and_stand_in_the_timeline(

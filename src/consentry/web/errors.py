@@ -55,6 +55,7 @@ PAGES: Final[dict[type[Refusal], int]] = {
     staff.UnknownPortalAddress: 409,
     staff.StaffWereThere: 409,
     staff.TooManyInvitations: 429,
+    staff.EvidenceBusy: 429,
     staff.NoStaffProvider: 404,
     staff.SetupLinkDead: 403,
     institution.NoCustomerProvider: 409,
@@ -116,7 +117,7 @@ def error_headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:
             header = ("www-authenticate", f'{_bearer_challenge(refusal)}, scope="{MODIFY_CONSENT}"')
         case request.MethodNotAllowed():
             header = ("allow", ", ".join(refusal.allowed))
-        case request.RateLimited():
+        case request.RateLimited() | staff.EvidenceBusy():
             header = ("retry-after", str(refusal.retry_after))
         case request.TemporarilyUnavailable():
             header = ("retry-after", str(RETRY_AFTER_SECONDS))

@@ -65,6 +65,17 @@ class TooManyInvitations(Refusal):
     sentence = "100 invitations were sent within the last hour, and more are not; try again later."
 
 
+class EvidenceBusy(Refusal):
+    """Gathering evidence takes a processor for a while, so that only so much of it is gathered at once."""
+
+    code = "evidence_busy"
+    sentence = (
+        "As much evidence as can be gathered at once is being gathered already, yours or a colleague's; wait until that"
+        " file has come, then try again."
+    )
+    retry_after = 30
+
+
 class LastAdmin(Refusal):
     code = "last_admin"
     sentence = "This is the last admin who can sign in; make somebody else an admin first."

@@ -34,7 +34,7 @@ def refused_page(staff: SignedIn | None, refusal: Refusal, *, status: int, back:
         title=_TITLES.get(type(refusal), "This was refused"),
         section="",
         status=status,
-        headers=_headers(refusal),
+        headers=headers_of(refusal),
         sentence=_SENTENCES.get(type(refusal), refusal.description),
         code=refusal.code,
         back=back if isinstance(refusal, InsufficientUserAuthentication) else "",
@@ -47,7 +47,7 @@ def refused_outside(request: Request, refusal: Refusal, *, house: House, status:
         "refused_outside.html",
         title=_TITLES.get(type(refusal), "This was refused"),
         status=status,
-        headers=_headers(refusal),
+        headers=headers_of(refusal),
         sentence=_SENTENCES.get(type(refusal), refusal.description),
         code=refusal.code,
         prefix=PREFIX[house],
@@ -55,7 +55,8 @@ def refused_outside(request: Request, refusal: Refusal, *, house: House, status:
     )
 
 
-def _headers(refusal: Refusal) -> dict[str, str]:
+def headers_of(refusal: Refusal) -> dict[str, str]:
+    """Give the headers that a refusal brings to a page."""
     if isinstance(refusal, TemporarilyUnavailable):
         return {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return {name.decode(): value.decode() for name, value in error_headers(refusal)}

@@ -1,6 +1,6 @@
 """The second door of a customer's pages: behind it is who has said why they look, not longer than half an hour ago."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,7 +31,15 @@ class Visit:
         """Give the path of the customer's own page."""
         return customer_path(self.customer_id)
 
-    def show(self, template: str, *, title: str = "", status: int = 200, **context: object) -> Response:
+    def show(
+        self,
+        template: str,
+        *,
+        title: str = "",
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **context: object,
+    ) -> Response:
         """Render a page below the customer's own; without a title of its own, that one."""
         own = f"Customer {self.customer_id}"
         return render(
@@ -40,7 +48,7 @@ class Visit:
             title=title or own,
             section=SECTION,
             status=status,
-            headers=None,
+            headers=headers,
             trail=((SEARCH, "Customers"), *(((self.path, own),) if title else ())),
             visit=self,
             **context,

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from consentry.domain.refusal.institution import InvalidSettings
 from consentry.domain.refusal.request import ConsentNotActive, UnknownConsent
+from consentry.domain.refusal.staff import EvidenceBusy
 from consentry.domain.staff import check_reason
 from consentry.usecases.consent.evidence import EvidenceOrder, make_evidence
 from consentry.usecases.customer.block import block_customer, unblock_customer
@@ -16,11 +17,14 @@ from consentry.usecases.customer.stop_all import stop_all_for_customer
 from consentry.usecases.receipt.make import SignedReceipt
 from consentry.usecases.services import Services
 from consentry.web.embed.wording import DashboardNames
+from consentry.web.errors import page_status
 from consentry.web.html.forms import read_form
 from consentry.web.portal.customers.as_seen import ENGLISH, seen_listing
 from consentry.web.portal.customers.looked import Visit
+from consentry.web.portal.refusing import headers_of
 from consentry.web.receipts.composing import wording_of
 from consentry.web.receipts.files import pdf_of
+from consentry.web.safety.places import EvidencePlaces
 
 _NOTHING = "Nothing is kept of this customer's consents, so there is no evidence."
 
@@ -28,8 +32,9 @@ _NOTHING = "Nothing is kept of this customer's consents, so there is no evidence
 class MeasurePages:
     """Forms that ask why, and do it."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, places: EvidencePlaces) -> None:
         self._services = services
+        self._places = places
 
     async def ask_to_stop_all(self, _: Request, visit: Visit) -> Response:
         """Say what stopping all does, with all that it stops, and ask why."""
@@ -87,11 +92,14 @@ class MeasurePages:
                 wording=wording_of(ENGLISH, names),
                 draw=draw,
             )
-            made = await make_evidence(self._services, order)
+            with self._places.taken(str(visit.staff.member_id)):
+                made = await make_evidence(self._services, order)
         except InvalidSettings as refusal:
             return _ask_for_evidence(visit, reason=given, problem=refusal.fields["reason"])
         except UnknownConsent:
             return _ask_for_evidence(visit, reason=given, problem=_NOTHING)
+        except EvidenceBusy as refusal:
+            return _ask_for_evidence(visit, reason=given, refused=refusal)
         return Response(made.archive, media_type="application/zip", headers=_file_headers(visit))
 
     async def _ask_to_stop_all(
@@ -121,11 +129,15 @@ class MeasurePages:
         )
 
 
-def _ask_for_evidence(visit: Visit, *, reason: str = "", problem: str = "") -> Response:
+def _ask_for_evidence(
+    visit: Visit, *, reason: str = "", problem: str = "", refused: EvidenceBusy | None = None
+) -> Response:
     return visit.show(
         "customers/evidence.html",
         title="Download evidence",
-        status=422 if problem else 200,
+        status=page_status(refused) if refused else 422 if problem else 200,
+        headers=headers_of(refused) if refused else None,
+        refused=refused,
         reason=reason,
         problem=problem,
     )

@@ -10,6 +10,7 @@ from consentry.web.portal.customers.one import MAY_CHANGE, MAY_READ, OnePages
 from consentry.web.portal.customers.paths import ONE, OPEN, SEARCH
 from consentry.web.portal.customers.searching import SearchPages
 from consentry.web.portal.doors import PortalRoute, portal_route
+from consentry.web.safety.places import EvidencePlaces
 
 _ONE: Final = f"{ONE}/{{customer}}"
 _CONSENT: Final = f"{_ONE}/consents/{{consent}}"
@@ -17,9 +18,8 @@ _CONSENT: Final = f"{_ONE}/consents/{{consent}}"
 
 def routes(services: Services) -> list[PortalRoute]:
     """Give the routes of the pages about customers."""
-    search, one, consent, measures = (
-        SearchPages(services), OnePages(services), ConsentPages(services), MeasurePages(services)
-    )  # fmt: skip
+    search, one, consent = SearchPages(services), OnePages(services), ConsentPages(services)
+    measures = MeasurePages(services, EvidencePlaces(most=2, most_each=1))
 
     def read(path: str, page: CustomerPage, name: str, *, method: str = "GET") -> PortalRoute:
         return portal_route(path, looked(services, page), role=MAY_READ, name=f"portal.{name}", methods=(method,))
