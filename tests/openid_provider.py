@@ -1,7 +1,6 @@
 """An OpenID provider that others wrote, in a process of its own: oidc-provider-mock, which asks for no passwords."""
 
 import contextlib
-import socket
 import subprocess
 import sys
 import tempfile
@@ -10,23 +9,17 @@ from collections.abc import Iterator
 
 import httpx
 
+from tests.ports import held_port
 from tests.serving import READY_SECONDS
-
-
-def free_port() -> int:
-    """Give a port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 @contextlib.contextmanager
 def running_provider(port: int | None = None) -> Iterator[str]:
     """Run a provider until the end of the block; gives its issuer. `PUT /users/SUB` adds a person with claims."""
-    port = port or free_port()
-    issuer = f"http://localhost:{port}"
-    with tempfile.TemporaryFile("w+") as log:
+    with contextlib.ExitStack() as stack:
+        port = port or stack.enter_context(held_port())
+        issuer = f"http://localhost:{port}"
+        log = stack.enter_context(tempfile.TemporaryFile("w+"))
         process = subprocess.Popen(
             [sys.executable, "-m", "oidc_provider_mock", "--port", str(port)], stdout=log, stderr=log
         )

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.ports import held_port
+
 SHIPPED = Path(__file__).parents[2] / "docs" / "deploy"
 API, DASHBOARD, PORTAL = "consent.bank.example", "dashboard.bank.example", "portal.bank.example"
 _MAIN = """
@@ -34,7 +36,7 @@ http {{
     include {folder}/nginx-consentry.conf;
 }}
 """
-_SECONDS = 30
+_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +66,20 @@ def nginx_program() -> str:
 @contextmanager
 def run_proxy(folder: Path, upstream: str) -> Iterator[Proxy]:
     """Run nginx in front of the service at this address until the block ends."""
-    port = _free_port()
     certificate = _make_certificate(folder, (API, DASHBOARD, PORTAL))
-    _write_configuration(folder, port=port, upstream=urlsplit(upstream).netloc)
     command = [nginx_program(), "-p", str(folder), "-c", str(folder / "main.conf"), "-e", str(folder / "start.log")]
-    tested = subprocess.run([*command, "-t"], capture_output=True, text=True)
-    assert tested.returncode == 0, tested.stderr
-    assert "[warn]" not in tested.stderr, tested.stderr
-    process = subprocess.Popen([*command, "-g", "daemon off;"])
-    try:
-        _await_listener(port, process)
-        yield Proxy(port, certificate, folder)
-    finally:
-        process.terminate()
-        process.wait(_SECONDS)
+    with held_port() as port:
+        _write_configuration(folder, port=port, upstream=urlsplit(upstream).netloc)
+        tested = subprocess.run([*command, "-t"], capture_output=True, text=True)
+        assert tested.returncode == 0, tested.stderr
+        assert "[warn]" not in tested.stderr, tested.stderr
+        process = subprocess.Popen([*command, "-g", "daemon off;"])
+        try:
+            _await_listener(port, process)
+            yield Proxy(port, certificate, folder)
+        finally:
+            process.terminate()
+            process.wait(_SECONDS)
 
 
 def _write_configuration(folder: Path, *, port: int, upstream: str) -> None:
@@ -102,13 +104,6 @@ def _write_configuration(folder: Path, *, port: int, upstream: str) -> None:
         here = text.replace("/etc/consentry/", f"{folder}/").replace("/var/log/nginx/", f"{folder}/")
         assert "/etc/" not in here.replace("/etc/nginx/conf.d", "")
         (folder / name).write_text(here)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def _await_listener(port: int, process: "subprocess.Popen[bytes]") -> None:

@@ -17,8 +17,9 @@ from consentry.store.embedded import EmbeddedPostgres
 from consentry.usecases.services import Services
 from tests.builders import Tenant
 from tests.conftest import Database, make_database, make_tenant
-from tests.openid_provider import free_port, running_provider
+from tests.openid_provider import running_provider
 from tests.portal.visiting import Visitor, begin, make_member
+from tests.ports import held_port
 from tests.serving import Service, start_service
 
 SignIn = Callable[..., Awaitable[Visitor]]
@@ -32,15 +33,17 @@ def portal_database(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture(scope="session")
-def issuer_port() -> int:
+def issuer_port() -> Iterator[int]:
     """A port for an identity provider: known before it runs, because the operator allows its origin."""
-    return free_port()
+    with held_port() as port:
+        yield port
 
 
 @pytest.fixture(scope="session")
-def liar_port() -> int:
+def liar_port() -> Iterator[int]:
     """A port that the operator allows, too, for whoever plays a provider that lies."""
-    return free_port()
+    with held_port() as port:
+        yield port
 
 
 @pytest.fixture(scope="session")

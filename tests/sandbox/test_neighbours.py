@@ -1,6 +1,9 @@
 """Where the demo's neighbours listen."""
 
+import os
 from pathlib import Path
+
+import pytest
 
 from consentry.sandbox.neighbours import neighbours_of
 from tests.flows.demo import listening_addresses
@@ -17,5 +20,8 @@ def test_taken_ports_are_stepped_over_and_all_are_this_machines_alone(tmp_path: 
         assert len({*taken, *stepped}) == 8
         for port in (*taken, *stepped):
             assert listening_addresses(port) == {"0100007F"}
-    for port in (*taken, *stepped):
-        assert listening_addresses(port) == set()
+        sockets = [descriptor for one in (first, second) for run in one.companions for descriptor in run.keep]
+    assert len(sockets) == 8
+    for descriptor in sockets:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)

@@ -2,7 +2,7 @@
 
 import re
 import shutil
-import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from consentry.sandbox.checking import check_walkthrough, shown_path
 from consentry.sandbox.demo_file import Demo, demo_file, read_demo, the_only_demo, write_demo
 from consentry.sandbox.walkthrough import STEPS, as_markdown
 from consentry.store.sandbox import CustomerCount
+from tests.ports import held_port
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [command.text for step in STEPS for command in step.commands]
@@ -27,12 +28,10 @@ def _demo(base_url: str) -> Demo:
 
 
 @pytest.fixture
-def closed_port() -> int:
+def closed_port() -> Iterator[int]:
     """A port on which nothing listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port
+    with held_port() as port:
+        yield port
 
 
 @pytest.fixture
