@@ -137,14 +137,16 @@ async def look_at_keys(settings: Settings) -> list[Finding]:
 async def look_at_server(settings: Settings, database: Database) -> list[Finding]:
     """Look at the database's server, clock, role and schema."""
     async with connected(database.app_url) as connection:
+        asked = datetime.now(UTC)
         server = await facts.server_facts(connection)
-        here = datetime.now(UTC)
+        answered = datetime.now(UTC)
         kind = "embedded" if database.embedded is not None else "of yours"
         found = [fine("database", f"PostgreSQL {server.version}, {kind}")]
         found += [problem("database", sentence, "") for sentence in await safety.unsafe_settings(connection)]
         found += [warning("database", sentence, "") for sentence in await safety.warnings(connection)]
         found += [problem("role", sentence, "") for sentence in await safety.role_problems(connection)]
-        found.append(_clock(abs(server.wall_clock - here)))
+        # However long the answer took: a clock that is neither before the question nor after the answer is right.
+        found.append(_clock(max(asked - server.wall_clock, server.wall_clock - answered, timedelta(0))))
         needed = settings.workers * settings.connections + _SPARE_CONNECTIONS
         if needed > server.most_connections:
             found.append(

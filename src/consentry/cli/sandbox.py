@@ -35,7 +35,7 @@ from consentry.web.logs import configure_logs
 demo_app = App(name="demo", help="Run a made-up bank on this machine, with customers, apps and consents.")
 sandbox_app = App(name="sandbox", help="Look after the data of the demo.")
 
-_READY_SECONDS: Final = 30
+_READY_SECONDS: Final = 60
 _POLL: Final = 0.1
 
 

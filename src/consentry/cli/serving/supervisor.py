@@ -27,7 +27,7 @@ from consentry.cli.serving.process import Assignment
 from consentry.config import Bind, Settings
 from consentry.web.safety.limits import LIMITS_FILE, SharedLimits
 
-_READY_SECONDS: Final = 30
+_READY_SECONDS: Final = 60
 _TICK: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
 _COMPANION_PAUSE: Final = 1.0
