@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO
 
-READY_SECONDS = 60
+READY_SECONDS = 120
 
 
 @dataclass(slots=True)
@@ -25,7 +25,7 @@ class Service:
         """End it as an operator does, by SIGTERM; give its exit code. Its log is gone then."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(60)
+        code = self.process.wait(120)
         if self.process.stdout:
             self.process.stdout.close()
         self.log.close()

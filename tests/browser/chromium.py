@@ -21,7 +21,7 @@ LIBRARIES_MISSING = (
     "Playwright's Chromium does not start here: libraries of the system are missing. As root, run: "
     f"{sys.executable} -m playwright install-deps chromium"
 )
-_ANSWERS_WITHIN = 30
+_ANSWERS_WITHIN = 60
 
 
 class NoChromium(RuntimeError):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 
-from playwright.async_api import BrowserContext, Page
+from playwright.async_api import BrowserContext, Locator, Page
 
 from consentry.domain.staff import House, Role
 from consentry.usecases.services import Services
@@ -14,6 +14,18 @@ from tests.portal.customers import REASON
 from tests.portal.visiting import begin, make_member
 
 _numbers = count()
+_LISTEN = """() => { window.said = new Promise(done => {
+  const status = [...document.querySelectorAll("[role=status]")].at(-1);
+  new MutationObserver(() => status.textContent && done(status.textContent)).observe(status, {childList: true});
+}) }"""
+
+
+async def copied(button: Locator) -> str:
+    """Press a button that copies, hear the page say that it did, and give what the clipboard holds."""
+    await button.page.evaluate(_LISTEN)
+    await button.click()
+    assert await button.page.evaluate("window.said") == "Copied"
+    return str(await button.page.evaluate("navigator.clipboard.readText()"))
 
 
 @dataclass(frozen=True, slots=True)

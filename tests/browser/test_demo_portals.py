@@ -14,6 +14,7 @@ from playwright.async_api import BrowserContext, Page, expect
 
 from consentry.sandbox.demo_file import Demo as Told
 from consentry.sandbox.demo_file import SignIn, read_demo
+from tests.browser.office import copied
 from tests.browser.portals import looked_at
 from tests.browser.watch import Watch
 from tests.flows.demo import Demo, demo_folder
@@ -65,8 +66,7 @@ async def test_a_new_admin_comes_to_a_token_by_what_the_terminal_says(demo: Demo
     menu = page.get_by_role("navigation").filter(has_text=group).first
     await menu.get_by_role("link", name=section).click()
     await page.get_by_role("button", name=action).click()
-    await page.get_by_role("button", name="Copy: ").first.click()
-    command = await page.evaluate("navigator.clipboard.readText()")
+    command = await copied(page.get_by_role("button", name="Copy: ").first)
     answered = await asyncio.to_thread(_pasted, command)
     assert json.loads(answered.stdout)["access_token"], answered.stderr
     assert "access_token" in steps[2]
@@ -94,7 +94,7 @@ async def test_who_does_not_sign_in_comes_back_to_the_portal(told: Told, page: P
 async def test_the_inbox_shows_e_mails_to_everybody(told: Told, page: Page) -> None:
     await page.goto(told.inbox)
     await looked_at(page, "empty-inbox", area="demo")
-    with smtplib.SMTP("127.0.0.1", int(told.smtp.rpartition(":")[2])) as client:
+    with smtplib.SMTP("127.0.0.1", int(told.smtp.rpartition(":")[2]), timeout=60) as client:
         text = f"From: x@demo.example\r\nSubject: {'Long ' * 30}<b>\r\n\r\n{'wide' * 60}\r\n{told.base_url}/admin\r\n"
         client.sendmail("x@demo.example", ["somebody.with.a.long.address@hazel-lantern.example"], text)
     await page.get_by_role("link", name="Look again").click()

@@ -14,7 +14,7 @@ from consentry.usecases.institution.add import add_institution
 from consentry.usecases.services import Services
 from tests.browser.conftest import Contexts
 from tests.browser.households import Household
-from tests.browser.office import Office
+from tests.browser.office import Office, copied
 from tests.browser.stage import Stage
 from tests.browser.watch import Watch
 from tests.builders import Tenant
@@ -29,7 +29,7 @@ DASHBOARD = "/admin/configuration/consent-dashboard"
 
 async def sign_in(page: Page, office: Office, tenant: Tenant, who: Person) -> None:
     """Sign somebody in as they do: the portal's button, the provider's form, and back."""
-    async with httpx.AsyncClient() as provider:
+    async with httpx.AsyncClient(timeout=60) as provider:
         (await provider.put(f"{who.issuer}/users/{who.sub}", json=who.claims)).raise_for_status()
     await page.goto(office.address(f"/admin/sign-in?institution={tenant.public_id}"))
     await page.get_by_role("button", name="Sign in with your identity provider").click()
@@ -57,11 +57,10 @@ async def test_a_new_admin_has_a_token_with_credentials_made_in_the_portal(
     await page.get_by_role("link", name="Consent Dashboard Management").click()
     await page.get_by_role("button", name="Generate API credentials").click()
     secret = await page.get_by_role("textbox", name="Client secret").input_value()
-    await page.locator("[data-once-shown]").get_by_role("button", name="Copy").first.click()
-    assert await page.evaluate("navigator.clipboard.readText()") == secret
+    assert await copied(page.locator("[data-once-shown]").get_by_role("button", name="Copy").first) == secret
     curl = await page.locator("pre").first.inner_text()
     asked = await asyncio.to_thread(
-        subprocess.run, ["bash", "-c", curl], capture_output=True, text=True, check=True, timeout=30, cwd=tmp_path
+        subprocess.run, ["bash", "-c", curl], capture_output=True, text=True, check=True, timeout=120, cwd=tmp_path
     )
     assert '"access_token"' in asked.stdout
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.serving import environment
 
-PATIENCE = 60
+PATIENCE = 120
 
 
 @dataclass(frozen=True, slots=True)

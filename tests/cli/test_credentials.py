@@ -27,7 +27,7 @@ def test_the_life_of_credentials(database: Database, service: Service) -> None:
     assert second["client_id"] == first["client_id"]
     assert second["previous_secret_expires_at"] is not None
 
-    with httpx.Client(base_url=service.base_url) as http:
+    with httpx.Client(base_url=service.base_url, timeout=60) as http:
 
         def asks(made: dict[str, str]) -> int:
             auth = (first["client_id"], made["client_secret"])

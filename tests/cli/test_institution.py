@@ -32,7 +32,7 @@ def test_an_institution_is_added_once(database: Database) -> None:
 def test_a_disabled_institution_is_refused_from_that_moment_and_served_again_when_enabled(
     database: Database, bku: Tenant, other: Tenant, service: Service
 ) -> None:
-    with httpx.Client(base_url=service.base_url) as http:
+    with httpx.Client(base_url=service.base_url, timeout=60) as http:
         token = http.post("/api/v4/token", auth=bku.basic, json=BODY).json()["access_token"]
         bearer = {"Authorization": f"Bearer {token}"}
         assert http.get("/api/v4/consent_management", headers=bearer).status_code == 200

@@ -75,7 +75,7 @@ async def test_keys_rotate_under_load_without_a_failed_request(
         assert [row[0] for row in sealed_under] == [after.current_encryption_key]
 
         await forget_recent_use(super_connection)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while await super_connection.fetchval("select pepper_id from consentry.credential_secrets") in before.peppers:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.05)
@@ -83,7 +83,7 @@ async def test_keys_rotate_under_load_without_a_failed_request(
         assert retired == {"current": rotated["current"], "coming": [], "older": []}
         assert len(read_key_file(database.key_file).peppers) == 1
         served = len(statuses)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while len(statuses) < served + 50:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.05)
@@ -154,7 +154,7 @@ async def test_an_installation_goes_on_without_keys_that_are_lost(
 
     service = start()
     made = run(settings, "credentials", "rotate", "--institution", "bku", "--json").document
-    async with httpx.AsyncClient(base_url=service.base_url) as http:
+    async with httpx.AsyncClient(base_url=service.base_url, timeout=60) as http:
         assert (await http.post("/api/v4/token", auth=bku.basic, json=BODY)).status_code == 401
         answer = await http.post("/api/v4/token", auth=(made["client_id"], made["client_secret"]), json=BODY)
         bearer = {"Authorization": f"Bearer {answer.json()['access_token']}"}

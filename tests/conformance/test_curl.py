@@ -21,7 +21,7 @@ def curl(method: str, url: str, *headers: str, data: str | None = None) -> Any:
         command += ["-H", header]
     if data is not None:
         command += ["-H", "Content-Type: application/json", "--data-raw", data]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
 

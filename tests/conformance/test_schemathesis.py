@@ -78,6 +78,7 @@ def token(service: Service, tenant: Tenant, customer: str) -> str:
         f"{service.base_url}/api/v4/token",
         auth=tenant.basic,
         json={"type": "consent_management", "scopes": f"customer.modify_consent:{customer}"},
+        timeout=60,
     )
     return str(answer.json()["access_token"])
 
@@ -113,7 +114,7 @@ def run(service: Service, tenant: Tenant, customer: str, folder: Path, *, second
 
 def succeeded(service: Service) -> set[str]:
     """Give the operations that were answered with 200 at least once."""
-    metrics = httpx.get(f"{service.base_url}/metrics").text
+    metrics = httpx.get(f"{service.base_url}/metrics", timeout=60).text
     counted = r'consentry_request_seconds_count\{error="",operation="(\w+)",status="200"\} ([0-9.]+)'
     return {operation for operation, count in re.findall(counted, metrics) if float(count) > 0}
 

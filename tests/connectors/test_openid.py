@@ -46,7 +46,7 @@ async def test_a_person_signs_in(provider: str) -> None:
     client = OpenIdClient(await discover(outbound, provider), "portal", "secret", REDIRECT)
     asked = sign_in_address(client, ATTEMPT)
     assert parse_qs(urlsplit(asked).query)["code_challenge_method"] == ["S256"]
-    async with httpx.AsyncClient() as browser:
+    async with httpx.AsyncClient(timeout=60) as browser:
         person = {"email": "ada@bank.example", "email_verified": True, "name": "Ada"}
         await browser.put(f"{provider}/users/ada", json=person)
         answered = await browser.post(asked, data={"sub": "ada"})

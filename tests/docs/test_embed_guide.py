@@ -124,6 +124,7 @@ def _lives(bank: Bank, token: str) -> bool:
         f"{bank.service.base_url}/api/v6/consent_management",
         headers={"Authorization": f"Bearer {token}"},
         trust_env=False,
+        timeout=120,
     )
     return answer.status_code == 200
 
@@ -139,7 +140,7 @@ def test_a_server_gets_a_token_for_the_page_and_revokes_it_at_sign_out(
         assert process.stdout is not None
         token = process.stdout.readline().strip()
         assert _lives(bank, token)
-        said, _ = process.communicate("\n", timeout=60)
+        said, _ = process.communicate("\n", timeout=120)
         assert said.strip() == "signed out"
     assert process.returncode == 0
     assert not _lives(bank, token)
@@ -156,7 +157,7 @@ def test_a_secret_that_is_not_the_newest_is_named_as_the_trouble(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode != 0
     assert "invalid_client" in done.stderr

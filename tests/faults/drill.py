@@ -47,7 +47,7 @@ class Past:
 def live(home: Home, folder: Path) -> Past:
     """Work, back up, work on, and export the audit."""
     bku, other = asyncio.run(_found(home))
-    with running(home) as service, httpx.Client() as client:
+    with running(home) as service, httpx.Client(timeout=60) as client:
         api = Api(client, service.base_url, bku, version="v6")
         tokens = {name: api.token("ann") for name in ("live", "used", "revoked before", "revoked after")}
         ann = api.consents(tokens["used"])

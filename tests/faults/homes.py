@@ -62,7 +62,7 @@ class Home:
     def run(self, *command: str, **settings: str) -> "subprocess.CompletedProcess[str]":
         """Run a command on it to its end."""
         process = self.begin(*command, **settings)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=240)
         return subprocess.CompletedProcess(command, process.returncode, out, err)
 
     @asynccontextmanager
@@ -103,7 +103,7 @@ async def _migrate(home: Home) -> None:
 
 async def seal_everything(services: Services) -> None:
     """Seal whatever waits, of all institutions."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     for institution in await list_institutions(services):
         while not await _is_sealed(services, institution.institution_id):
             assert time.monotonic() < deadline, "the audit is not sealed"

@@ -51,7 +51,7 @@ def kill(pid: int) -> bool:
 
 def wait_for_workers(service: Service, *, count: int, other_than: frozenset[int] = frozenset()) -> list[int]:
     """Wait until there are so many workers, none of them one of `other_than`."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while True:
         found = workers_of(service)
         if len(found) == count and not other_than & set(found):

@@ -93,7 +93,7 @@ def test_what_was_ended_after_the_backup_stays_ended(past: Past, home: Home) -> 
         "until": None,
     }
     assert (bku["live_secrets"], other["live_secrets"], other["reapplied"]["secrets_ended"]) == ([], [], 1)
-    with running(home) as service, httpx.Client() as client:
+    with running(home) as service, httpx.Client(timeout=60) as client:
         old = Api(client, service.base_url, past.bku, version="v6")
         for token in past.tokens.values():
             refused(old.bearer(token, "GET"), 401, "invalid_token")
@@ -118,7 +118,7 @@ def test_without_a_record_nothing_is_restored_unless_the_loss_is_accepted(past: 
     assert (done.returncode, "(revives)" in done.stderr, _is_untouched(home)) == (1, True, True)
     report = _restore(home, past, "--accept-lost-decisions", "--end-secrets")
     assert [institution["reapplied"] for institution in report["restored"]] == [None, None]
-    with running(home) as service, httpx.Client() as client:
+    with running(home) as service, httpx.Client(timeout=60) as client:
         old = Api(client, service.base_url, past.bku, version="v6")
         for token in past.tokens.values():
             refused(old.bearer(token, "GET"), 401, "invalid_token")
@@ -240,7 +240,7 @@ def test_a_killed_restore_has_never_happened(past: Past, home: Home) -> None:
 
 
 async def _wait(connection: "asyncpg.Connection[asyncpg.Record]", condition: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not await connection.fetchval(condition):
         assert time.monotonic() < deadline, condition
         await asyncio.sleep(0.02)
@@ -280,14 +280,14 @@ def test_a_database_in_use_or_not_empty_is_not_restored_over(past: Past, home: H
 def test_going_back_to_a_backup_revives_nothing(past: Past, home: Home) -> None:
     """The database that is replaced tells itself what was ended since."""
     _restore(home, past, "--accept-lost-decisions")
-    with running(home) as service, httpx.Client() as client:
+    with running(home) as service, httpx.Client(timeout=60) as client:
         api = Api(client, service.base_url, past.bku, version="v6")
         token = api.token("ann")
         change(api, token, "/_lender/disable_app_sharing", None)
         before = {consent["id"]: consent["revoked_at"] for consent in api.consents(token)}
     report = _restore(home, past, "--replace", "--yes")
     assert [institution["reapplied"]["consent_changes"] for institution in report["restored"]] == [1, 0]
-    with running(home) as service, httpx.Client() as client:
+    with running(home) as service, httpx.Client(timeout=60) as client:
         api = Api(client, service.base_url, past.bku, version="v6")
         refused(api.bearer(token, "GET"), 401, "invalid_token")
         assert {consent["id"]: consent["revoked_at"] for consent in api.consents(api.token("ann"))} == before
@@ -301,7 +301,7 @@ def test_a_backup_under_load_is_of_one_moment(past: Past, home: Home, tmp_path: 
 
     def toggle(base_url: str, tenant: Tenant) -> None:
         nonlocal written
-        with httpx.Client() as client:
+        with httpx.Client(timeout=60) as client:
             api = Api(client, base_url, tenant, version="v6")
             while not stop.is_set():
                 token = api.token("bob")
@@ -314,7 +314,7 @@ def test_a_backup_under_load_is_of_one_moment(past: Past, home: Home, tmp_path: 
         threads = [threading.Thread(target=toggle, args=(service.base_url, tenant)) for _ in range(2)]
         for thread in threads:
             thread.start()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while written < 20:
             assert time.monotonic() < deadline
             time.sleep(0.01)

@@ -22,8 +22,9 @@ from tests.serving import Service
 
 CONSENT = "_outage"
 CHECKING, SAVINGS, _ = (account["account_id"] for account in ACCOUNTS)
-MOST_SECONDS_TO_ANSWER = 25.0
-MOST_SECONDS_TO_RECOVER = 10.0
+MOST_SECONDS_TO_ANSWER = 60.0
+MOST_SECONDS_TO_RECOVER = 60.0
+MOST_SECONDS_TO_END = 45.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ async def test_a_service_whose_store_hangs_can_still_be_ended(outage: Outage) ->
     await eventually(lambda: _asleep(len(workers_of(outage.service)) == 2))
     began = time.monotonic()
     assert await asyncio.to_thread(outage.service.stop) == 0
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < MOST_SECONDS_TO_END
 
 
 async def _asleep(found: bool) -> bool:

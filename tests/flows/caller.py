@@ -14,7 +14,7 @@ from tests.builders import Tenant
 
 Result = TypeVar("Result")
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 NO_ANSWER = (httpx.TransportError,)
 
 
@@ -83,7 +83,7 @@ class Caller:
 
 
 @asynccontextmanager
-async def opened_http(base_url: str, *, connections: int = 64, seconds: float = 30) -> AsyncIterator[httpx.AsyncClient]:
+async def opened_http(base_url: str, *, connections: int = 64, seconds: float = 60) -> AsyncIterator[httpx.AsyncClient]:
     """Open a client of at most so many kept connections; httpx repeats nothing by itself."""
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
     async with httpx.AsyncClient(base_url=base_url, limits=limits, timeout=seconds) as client:

@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.serving import environment
 
-PATIENCE = 120
+PATIENCE = 240
 
 
 @dataclass(slots=True)

@@ -137,7 +137,7 @@ def consentry(database: Database, *arguments: str) -> str:
         env=environment({**database.environment, "CONSENTRY_LOG_LEVEL": "debug"}),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     return done.stdout + done.stderr
 
@@ -268,7 +268,7 @@ def test_settings_that_are_refused_are_not_quoted(tmp_path: Path, command: str) 
             ),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
         assert done.returncode != 0, settings
         assert secret not in done.stdout + done.stderr

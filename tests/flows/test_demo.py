@@ -22,8 +22,8 @@ from tests.flows.demo import Demo, demo_folder, listening_addresses
 from tests.serving import environment, start_service
 
 ROOT = Path(__file__).parents[2]
-LATER_START_SECONDS = 60  # on a machine that has nothing else to do it is a few; here a hang is looked for
-FIRST_START_SECONDS = 120
+LATER_START_SECONDS = 120  # on a machine that has nothing else to do it is a few; here a hang is looked for
+FIRST_START_SECONDS = 240
 PLACES = ("base_url", "bank_app", "provider", "inbox", "smtp")
 ADDRESSES = {**dict.fromkeys(PLACES, ""), "sign_ins": []}  # any that are free, where the tests start a demo
 TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
@@ -49,7 +49,7 @@ def demo() -> Iterator[Demo]:
 
 
 def _token(told: dict[str, Any], customer_id: str, *, secret: str | None = None) -> httpx.Response:
-    with httpx.Client(verify=False) as client:  # noqa: S501 - there is no TLS on this machine's own address
+    with httpx.Client(verify=False, timeout=120) as client:  # noqa: S501 - there is no TLS on this machine's own address
         return _asked(client, told, customer_id, secret=secret)
 
 
@@ -66,7 +66,7 @@ def _asked(
 def _consents(told: dict[str, Any], *customer_ids: str) -> list[dict[str, Any]]:
     """List the consents of customers, in version 6, one customer after the other."""
     consents: list[dict[str, Any]] = []
-    with httpx.Client(base_url=told["base_url"], verify=False) as client:  # noqa: S501 - as above
+    with httpx.Client(base_url=told["base_url"], verify=False, timeout=120) as client:  # noqa: S501 - as above
         for customer_id in customer_ids:
             token = _asked(client, told, customer_id).raise_for_status().json()["access_token"]
             listed = client.get("/api/v6/consent_management", headers={"Authorization": f"Bearer {token}"})
@@ -82,7 +82,7 @@ def _shell(folder: Path, script: str) -> "subprocess.CompletedProcess[str]":
         env=environment({}),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -217,7 +217,7 @@ def test_the_readmes_python_example_runs(running: Demo) -> None:
         env=environment({}),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     assert re.search(r"^.+ reads .+$", done.stdout, re.MULTILINE)

@@ -16,7 +16,7 @@ from tests.flows.demo import Demo, demo_folder
 
 TOKEN = re.compile(r'name="access_token" value="([\w.-]+)"')
 LINK = re.compile(r"http://127\.0\.0\.1:\d+/admin/\S+")
-PATIENCE = 60
+PATIENCE = 120
 VISIT = re.compile(r'data-visit="([\w-]+)"')
 
 
@@ -33,7 +33,7 @@ def told(demo: Demo) -> dict[str, Any]:
 
 @pytest.fixture
 def bank(told: dict[str, Any]) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=told["bank_app"], trust_env=False) as client:
+    with httpx.Client(base_url=told["bank_app"], trust_env=False, timeout=60) as client:
         yield client
 
 
@@ -55,6 +55,7 @@ def _listed(told: dict[str, Any], token: str) -> httpx.Response:
         f"{told['base_url']}/api/v6/consent_management",
         headers={"Authorization": f"Bearer {token}"},
         trust_env=False,
+        timeout=60,
     )
 
 
@@ -120,6 +121,7 @@ def test_the_bank_reads_its_secret_anew_after_a_rotation(bank: httpx.Client, dem
         auth=(told["client_id"], told["client_secret"]),
         json={"name": "consent_management"},
         trust_env=False,
+        timeout=60,
     ).raise_for_status()
     demo.file.write_text(demo.file.read_text().replace(told["client_secret"], "cns_secret_lost"))
     unavailable = bank.get("/connected-apps")
@@ -154,7 +156,7 @@ def _awaited_mail(world: Told, recipient: str) -> str:
     """Give the text of an e-mail once it is in the inbox."""
     ends = time.monotonic() + PATIENCE
     while time.monotonic() < ends:
-        for mail in httpx.get(f"{world.inbox}/mails.json", trust_env=False).raise_for_status().json():
+        for mail in httpx.get(f"{world.inbox}/mails.json", trust_env=False, timeout=60).raise_for_status().json():
             if mail["to"] == [recipient]:
                 return str(mail["text"])
     raise AssertionError(f"no e-mail came to {recipient}")

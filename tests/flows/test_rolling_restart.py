@@ -116,8 +116,8 @@ async def test_ending_the_service_under_load_breaks_no_request(service: Service,
     await asyncio.gather(*clients)
     assert load.failures == []
     assert load.refused_connections == CLIENTS
-    assert await asyncio.to_thread(service.process.wait, 30) == 0
-    assert time.monotonic() - began < 15
+    assert await asyncio.to_thread(service.process.wait, 60) == 0
+    assert time.monotonic() - began < 25, "it waited for the end of its patience"
 
 
 async def test_what_is_being_answered_when_the_service_ends_is_answered(
@@ -139,13 +139,13 @@ async def test_what_is_being_answered_when_the_service_ends_is_answered(
         await eventually(lambda: _refuses(service.base_url))
     answer = await change
     assert (answer.status_code, answer.headers["connection"]) == (200, "close")
-    assert await asyncio.to_thread(service.process.wait, 30) == 0
+    assert await asyncio.to_thread(service.process.wait, 60) == 0
 
 
 async def _refuses(base_url: str) -> bool:
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         try:
-            await client.get(f"{base_url}/live", headers={"Connection": "close"}, timeout=2)
+            await client.get(f"{base_url}/live", headers={"Connection": "close"}, timeout=10)
         except httpx.ConnectError:
             return True
         except httpx.TransportError:

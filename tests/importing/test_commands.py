@@ -24,7 +24,7 @@ def run(database: Database, *arguments: str, feed: bytes = b"") -> "subprocess.C
         env=environment(database.environment),
         input=feed,
         capture_output=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

@@ -30,7 +30,7 @@ async def test_a_list_that_mx_answered_is_answered_again_as_it_was(
         entry("_old", application_name="Tax", application_icon_url=None, revoked_at=LATER),
     ]
     await importer.publish(listed("cust-1", *answered))
-    with httpx.Client() as client:
+    with httpx.Client(timeout=60) as client:
         api = Api(client, service.base_url, bku)
         assert api.consents(api.token()) == answered
         assert api.consents(api.token("cust-2")) == []
@@ -48,7 +48,7 @@ async def test_v6_shows_what_else_was_imported(importer: Importer, service: Serv
     await importer.publish(
         application(intermediary={"intermediary_id": "agg", "name": "Agg"}), customer(), consent(**told)
     )
-    with httpx.Client() as client:
+    with httpx.Client(timeout=60) as client:
         api = Api(client, service.base_url, bku, version="v6")
         (shown,) = api.consents(api.token())
     shown.pop("etag")
@@ -57,7 +57,7 @@ async def test_v6_shows_what_else_was_imported(importer: Importer, service: Serv
 
 async def test_mirrored_consents_can_be_read_and_not_changed(importer: Importer, service: Service, bku: Tenant) -> None:
     await importer.publish(application(), consent(accounts=[shared(CHECKING), shared(SAVINGS)]), mirror=True)
-    with httpx.Client() as client:
+    with httpx.Client(timeout=60) as client:
         api = Api(client, service.base_url, bku)
         token = api.token()
         before = api.consents(token)
@@ -73,7 +73,7 @@ async def test_mirrored_consents_can_be_read_and_not_changed(importer: Importer,
 
 async def test_what_was_imported_can_be_changed(importer: Importer, service: Service, bku: Tenant) -> None:
     await importer.publish(application(), consent(accounts=[shared(CHECKING), shared(SAVINGS)]))
-    with httpx.Client() as client:
+    with httpx.Client(timeout=60) as client:
         api = Api(client, service.base_url, bku)
         token = api.token()
         answer = api.bearer(token, "PUT", "/_c1/accounts/ACT-2%3Asavings%2Fx", json={"enabled": False})

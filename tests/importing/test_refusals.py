@@ -1,7 +1,7 @@
 """A file that is not valid changes nothing, and each fault is told by line, field and what was expected."""
 
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -413,6 +413,6 @@ async def test_an_input_that_breaks_off_is_told_as_such(importer: Importer) -> N
 
 
 async def test_the_moment_of_the_import_decides_what_has_expired(importer: Importer) -> None:
-    tomorrow = datetime.now(UTC).replace(year=datetime.now(UTC).year + 1).isoformat()
+    tomorrow = (datetime.now(UTC) + timedelta(days=365)).isoformat()
     assert await importer.faults(application(), consent(status="expired", expires_at=tomorrow))
     await importer.publish(application(), consent(status="active", expires_at=AT))

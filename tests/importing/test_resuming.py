@@ -28,7 +28,7 @@ from tests.importing.conftest import Look
 from tests.importing.forms import OPERATOR, Importer, application, consent, customer, encoded, institution
 from tests.serving import environment
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 LINES = 4 * CHUNK_LINES + 100
 
 Start = Callable[[Database], "subprocess.Popen[bytes]"]

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 import hypothesis.strategies as st
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from consentry.usecases.importing.lines import LineReader
 from consentry.usecases.importing.reading import chunks
@@ -131,11 +131,7 @@ def told_consents(
     }
 
 
-@settings(
-    max_examples=_EXAMPLES,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=_EXAMPLES)
 @given(lines=installations(), seed=st.randoms(use_true_random=False))
 async def test_an_export_says_what_was_imported_whatever_that_was_and_importing_it_again_changes_nothing(
     services: Services, lines: list[dict[str, Any]], seed: Any

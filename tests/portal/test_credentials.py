@@ -60,7 +60,7 @@ def rotate(visitor: Visitor, how: str = "usual", **fields: str) -> httpx.Respons
 
 def token_status(service: Service, client_id: str, secret: str) -> int:
     address = f"{service.base_url}/api/v6/token"
-    return httpx.post(address, auth=(client_id, secret), json=TOKEN_FOR_A_CUSTOMER).status_code
+    return httpx.post(address, auth=(client_id, secret), json=TOKEN_FOR_A_CUSTOMER, timeout=60).status_code
 
 
 async def test_an_admin_generates_credentials_and_the_printed_command_gives_a_token(
@@ -77,7 +77,7 @@ async def test_an_admin_generates_credentials_and_the_printed_command_gives_a_to
     assert printed is not None
     command = html.unescape(printed[1])
     assert secret in command
-    answered = await asyncio.to_thread(subprocess.run, ["/bin/sh", "-c", command], capture_output=True, timeout=30)
+    answered = await asyncio.to_thread(subprocess.run, ["/bin/sh", "-c", command], capture_output=True, timeout=120)
     assert json.loads(answered.stdout)["expires_in"] == 300
     page = text_of(visitor.get(PAGE))
     assert "Generate API credentials" not in page
@@ -93,7 +93,7 @@ async def test_the_command_without_the_secret_takes_it_from_the_shell(signed_in:
         ["/bin/sh", "-c", html.unescape(printed[1])],
         env={"CLIENT_SECRET": bku.client_secret, "PATH": "/usr/bin:/bin"},
         capture_output=True,
-        timeout=30,
+        timeout=120,
     )
     assert "access_token" in json.loads(answered.stdout)
 

@@ -82,7 +82,7 @@ async def _got(admin: Visitor, path: str) -> httpx.Response:
 
 async def _said(admin: Visitor, path: str, awaited: str) -> str:
     """Give what a page says once it says what is awaited."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while awaited not in (said := text_of(await _got(admin, path))):
         assert time.monotonic() < deadline, said
         await asyncio.sleep(0.05)

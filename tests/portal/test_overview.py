@@ -25,7 +25,6 @@ from tests.portal.visiting import Visitor, text_of
 
 CHARTS = ("connections", "consents", "apps", "categories", "users", "requests", "error-rate")
 HOSTILE = '=HYPERLINK("https://evil.example","x")<script>alert(1)</script>&"\'\u202e'
-TODAY = datetime.now(UTC).date()
 ENDERS = ("customer", "institution", "recipient", "system")
 
 
@@ -79,12 +78,19 @@ async def recounted(db: Any, tenant: Tenant, day: date) -> tuple[int, int, int, 
 
 @pytest.mark.parametrize(("seed", "days"), [(1, 20), (2, 400)])
 async def test_the_figures_of_every_day_are_those_of_the_consents(
-    services: Services, signed_in: SignIn, bku: Tenant, other: Tenant, super_connection: Any, seed: int, days: int
+    services: Services,
+    signed_in: SignIn,
+    bku: Tenant,
+    other: Tenant,
+    super_connection: Any,
+    seed: int,
+    days: int,
+    today: date,
 ) -> None:
     await live_through(services, bku, seed=seed, days=days)
     await live_through(services, other, seed=seed + 9, days=days, consents=10)
     visitor = await signed_in(Role.USER)
-    first = TODAY - timedelta(days=days)
+    first = today - timedelta(days=days)
     connections = rows_of(visitor.get(f"/admin/overview/connections.csv?from={first}"))
     moved = rows_of(visitor.get(f"/admin/overview/consents.csv?from={first}"))
     assert [row["Day"] for row in connections] == [str(first + timedelta(days=number)) for number in range(days + 1)]
@@ -96,12 +102,12 @@ async def test_the_figures_of_every_day_are_those_of_the_consents(
 
 
 async def test_months_are_the_sums_of_their_days_across_the_end_of_a_year(
-    services: Services, signed_in: SignIn, bku: Tenant, super_connection: Any
+    services: Services, signed_in: SignIn, bku: Tenant, super_connection: Any, today: date
 ) -> None:
     await live_through(services, bku, seed=5, days=700, consents=80)
     visitor = await signed_in(Role.COMPLIANCE)
-    first = TODAY - timedelta(days=600)
-    for last in (TODAY, TODAY - timedelta(days=77)):
+    first = today - timedelta(days=600)
+    for last in (today, today - timedelta(days=77)):
         page = visitor.get(f"/admin/overview?from={first}&to={last}")
         new = sum(
             int(row["New"]) for row in rows_of(visitor.get(f"/admin/overview/consents.csv?from={first}&to={last}"))
@@ -139,7 +145,7 @@ async def test_categories_add_up_what_is_live_of_their_apps(
 
 
 async def test_users_and_requests_are_those_that_were_counted(
-    services: Services, signed_in: SignIn, bku: Tenant, super_connection: Any
+    services: Services, signed_in: SignIn, bku: Tenant, super_connection: Any, today: date
 ) -> None:
     for kind, ago, number in (
         ("tokens_issued", 0, 30),
@@ -156,14 +162,14 @@ async def test_users_and_requests_are_those_that_were_counted(
                values ($1, '', $2, $3, $4)""",
             bku.institution_id,
             kind,
-            TODAY - timedelta(days=ago),
+            today - timedelta(days=ago),
             number,
         )
     visitor = await signed_in(Role.SUPPORT)
     said = text_of(visitor.get("/admin/overview?range=7d"))
     assert "Unique users 10 Error rate 10.00 %" in said
     assert "Unique users 12 " in text_of(visitor.get("/admin/overview?range=90d"))
-    past = text_of(visitor.get(f"/admin/overview?from={TODAY - timedelta(days=9)}&to={TODAY - timedelta(days=1)}"))
+    past = text_of(visitor.get(f"/admin/overview?from={today - timedelta(days=9)}&to={today - timedelta(days=1)}"))
     assert "Unique users known of periods up to today" in past
     users = rows_of(visitor.get("/admin/overview/users.csv?range=7d"))
     assert [row["Unique users a day"] for row in users] == ["0.0", "0.0", "0.0", "9.0", "0.0", "0.0", "4.0"]
@@ -222,30 +228,30 @@ def expect_shapes_alone(drawn: httpx.Response) -> None:
     assert policy == f"default-src 'none'; frame-ancestors 'none'; sandbox; style-src 'sha256-{digest}'"
 
 
-async def test_pictures_hold_no_script_and_name_no_address(services: Services, signed_in: SignIn, bku: Tenant) -> None:
+async def test_pictures_hold_no_script_and_name_no_address(
+    services: Services, signed_in: SignIn, bku: Tenant, today: date
+) -> None:
     await live_through(services, bku, seed=3, days=60, consents=20)
     visitor = await signed_in(Role.USER)
     for name in CHARTS:
-        for query in ("range=7d", "range=12m&size=narrow", f"from={TODAY - timedelta(days=90)}"):
+        for query in ("range=7d", "range=12m&size=narrow", f"from={today - timedelta(days=90)}"):
             expect_shapes_alone(visitor.get(f"/admin/overview/chart/{name}.svg?{query}"))
 
 
 async def test_every_picture_of_a_page_is_there_and_of_the_same_period(
-    services: Services, signed_in: SignIn, bku: Tenant
+    services: Services, signed_in: SignIn, bku: Tenant, today: date
 ) -> None:
     await live_through(services, bku, seed=4, days=30, consents=10)
     visitor = await signed_in(Role.ADMIN)
-    page = visitor.get(f"/admin/overview?from={TODAY - timedelta(days=5)}&to={TODAY}")
+    page = visitor.get(f"/admin/overview?from={today - timedelta(days=5)}&to={today}")
     links = [part.split('"')[0].replace("&amp;", "&") for part in page.text.split('="/admin/overview/')[1:]]
     pictures = [link for link in links if link.startswith("chart/")]
     assert len(pictures) == 2 * len(CHARTS)
-    assert all(f"from={TODAY - timedelta(days=5)}" in link for link in links)
+    assert all(f"from={today - timedelta(days=5)}" in link for link in links)
     assert all(visitor.get(f"/admin/overview/{link}").status_code == 200 for link in links)
 
 
-@pytest.mark.parametrize(
-    "query", ["from=x", "to=2999-01-01", f"from={TODAY}&to={TODAY - timedelta(days=1)}", "from=1999-01-01"]
-)
+@pytest.mark.parametrize("query", ["from=x", "to=2999-01-01", "from=2026-03-02&to=2026-03-01", "from=1999-01-01"])
 async def test_a_period_that_is_none_is_refused_beside_its_field(signed_in: SignIn, query: str) -> None:
     visitor = await signed_in(Role.USER)
     page = visitor.get(f"/admin/overview?{query}")
@@ -291,14 +297,20 @@ async def look_after(services: Services, partner: Tenant, *tenants: Tenant) -> N
 
 
 async def test_a_partner_sees_its_institutions_together_and_one_by_one(
-    services: Services, signed_in: SignIn, bku: Tenant, other: Tenant, partner: Tenant, super_connection: Any
+    services: Services,
+    signed_in: SignIn,
+    bku: Tenant,
+    other: Tenant,
+    partner: Tenant,
+    super_connection: Any,
+    today: date,
 ) -> None:
     await look_after(services, partner, bku, other)
     await live_through(services, bku, seed=7, days=200, consents=25)
     await live_through(services, other, seed=8, days=200, consents=15)
     visitor = await signed_in(Role.USER, tenant=partner, house=House.PARTNER)
     customers, live, _, _ = map(
-        sum, zip(*[await recounted(super_connection, one, TODAY) for one in (bku, other)], strict=True)
+        sum, zip(*[await recounted(super_connection, one, today) for one in (bku, other)], strict=True)
     )
     assert f"Connected customers {customers} Live consents {live} New in the period 40" in text_of(
         visitor.get("/partner/overview")

@@ -258,7 +258,7 @@ async def test_of_two_answers_at_once_one_lets_somebody_in(
     address = begin(stranger, bku)
     answer = person(issuer, "ada").answer(stranger.client, address)
     held = {"Cookie": f"{SIGN_IN}={stranger.cookies[SIGN_IN]}"}
-    async with httpx.AsyncClient() as browser:
+    async with httpx.AsyncClient(timeout=60) as browser:
         answers = await asyncio.gather(*(browser.get(stranger.base_url + answer, headers=held) for _ in range(6)))
     assert sorted(one.status_code for one in answers) == [303] + [403] * 5
     assert sum(outcome == "done" for outcome, _ in await told(super_connection, bku)) == 1

@@ -20,7 +20,7 @@ GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "receipts.md").read_tex
 
 def example(folder: Path) -> "subprocess.CompletedProcess[str]":
     (code,) = re.findall(r"^```python\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
-    return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=60)
+    return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=120)
 
 
 async def test_the_example_verifies_a_receipt_with_an_ordinary_library(

@@ -11,7 +11,7 @@ from zipfile import ZipFile
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consentry import jose
@@ -262,7 +262,7 @@ def test_what_is_signed_is_read_back_whole() -> None:
     assert verify_receipt(msgspec.json.format(FILE, indent=-1), public_keys=KEYS) == RECEIPT, "its spaces do not matter"
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400)
 @given(st.integers(0, len(FILE) - 1), st.integers(1, 255))
 def test_no_byte_of_a_receipt_can_be_changed_unnoticed(place: int, difference: int) -> None:
     changed = bytearray(FILE)

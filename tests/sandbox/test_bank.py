@@ -20,13 +20,13 @@ def _has_ended(consent: MadeUpConsent) -> bool:
 
 
 @given(seed=seeds)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_a_seed_makes_the_same_bank_each_time(seed: int) -> None:
     assert make_bank(seed) == make_bank(seed) != make_bank(seed + 1)
 
 
 @given(seed=seeds)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_everything_is_told_apart_and_may_be_stored(seed: int) -> None:
     bank = make_bank(seed)
     assert len({customer.customer_id for customer in bank.customers}) == CUSTOMERS
@@ -40,7 +40,7 @@ def test_everything_is_told_apart_and_may_be_stored(seed: int) -> None:
 
 
 @given(seed=seeds)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_no_consent_was_used_before_it_began_or_after_it_ended(seed: int) -> None:
     for consent in make_bank(seed).consents:
         ended = max(consent.revoked or NOW, consent.expires or NOW, NOW)
@@ -50,14 +50,14 @@ def test_no_consent_was_used_before_it_began_or_after_it_ended(seed: int) -> Non
 
 
 @given(seed=seeds)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_a_customer_has_at_most_one_live_consent_an_app(seed: int) -> None:
     live = [(c.customer_id, c.application_id) for c in make_bank(seed).consents if not _has_ended(c)]
     assert len(set(live)) == len(live)
 
 
 @given(seed=seeds)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_consents_share_accounts_that_their_customer_has(seed: int) -> None:
     bank = make_bank(seed)
     accounts = {c.customer_id: {account.account_id for account in c.accounts} for c in bank.customers}

@@ -22,7 +22,7 @@ def test_the_bank_knows_each_customer_by_name_and_each_account_by_its_balance() 
 
 
 async def test_without_a_demo_every_page_says_so(tmp_path: Path) -> None:
-    async with httpx.AsyncClient() as consentry:
+    async with httpx.AsyncClient(timeout=60) as consentry:
         transport = httpx.ASGITransport(make_app(Consents(tmp_path, consentry)))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost:1") as bank:
             for path in ("/", "/connected-apps", "/signed-out"):

@@ -22,7 +22,7 @@ days = st.dates(date(2024, 1, 1), date(2030, 12, 31))
 
 
 @given(seed=seeds, today=days)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_a_seed_and_a_day_make_the_same_past_each_time(seed: int, today: date) -> None:
     made = make_crowd(seed, today, customers=30)
     assert made == make_crowd(seed, today, customers=30) != make_crowd(seed + 1, today, customers=30)
@@ -30,7 +30,7 @@ def test_a_seed_and_a_day_make_the_same_past_each_time(seed: int, today: date) -
 
 
 @given(seed=seeds, today=days)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_everything_happened_in_its_order(seed: int, today: date) -> None:
     customers, consents = make_crowd(seed, today, customers=60)
     assert all(is_customer_id(customer.customer_id) for customer in customers)
@@ -54,7 +54,7 @@ def test_the_past_has_seasons_and_every_way_to_end() -> None:
 
 
 @given(seed=seeds, today=days)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_the_sums_of_visits_agree_with_each_other_and_leave_today_alone(seed: int, today: date) -> None:
     _, consents = make_crowd(seed, today, customers=60)
     visits = make_visits(seed, today, consents)

@@ -45,7 +45,7 @@ async def _send(mailbox: Mailbox, *messages: EmailMessage) -> None:
     port = listener.getsockname()[1]
 
     def deliver() -> None:
-        with smtplib.SMTP("127.0.0.1", port, timeout=10) as client:
+        with smtplib.SMTP("127.0.0.1", port, timeout=60) as client:
             for message in messages:
                 client.send_message(message)
 

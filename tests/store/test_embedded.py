@@ -68,10 +68,10 @@ def psql(
     held: EmbeddedPostgres, url: str, *arguments: str, before: tuple[str, ...] = ()
 ) -> subprocess.CompletedProcess[str]:
     command = [*before, str(held.binaries / "psql"), url, "-XwAtq", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env={"PATH": os.environ["PATH"]}, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, env={"PATH": os.environ["PATH"]}, timeout=120)
 
 
-def until(happened: Callable[[], bool], *, seconds: float = 30.0) -> None:
+def until(happened: Callable[[], bool], *, seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -33,7 +33,7 @@ def read_all(opened: socket.socket) -> bytes:
 
 
 def is_alive(service: Service) -> bool:
-    return httpx.get(f"{service.base_url}/live").status_code == 200
+    return httpx.get(f"{service.base_url}/live", timeout=60).status_code == 200
 
 
 LIST = b"GET /api/v4/consent_management HTTP/1.1\r\nHost: x\r\n"
@@ -95,11 +95,11 @@ def test_who_says_nothing_or_stops_in_the_middle_is_left(service: Service) -> No
     starts = [b"", b"GET", LIST, TOKEN + b"Authorization: Basic YTpi\r\nContent-Length: 50\r\n\r\n{"]
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
-        silent = [stack.enter_context(connected(service, seconds=40)) for _ in starts]
+        silent = [stack.enter_context(connected(service, seconds=60)) for _ in starts]
         for opened, start in zip(silent, starts, strict=True):
             opened.sendall(start)
         answers = [read_all(opened) for opened in silent]
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 40
     assert answers[0] == b""
     assert [answer.split(b" ")[1] for answer in answers[1:]] == [b"408", b"408", b"408"]
     assert is_alive(service)

@@ -141,9 +141,9 @@ async def test_ten_idle_minutes_end_a_page_and_so_do_sixty_in_all(
     api: Api, dashboard: Dashboard, super_connection: Any
 ) -> None:
     """R84, R25: by the database's clock."""
-    move = "update consentry.page_sessions set {column} = {column} - $1::interval where customer_id = 'cust-1'"
+    move = "update consentry.page_sessions set {column} = consentry.now() - $1::interval where customer_id = 'cust-1'"
     secret = dashboard.open(api.token()).secret
-    await super_connection.execute(move.format(column="used_at"), timedelta(minutes=9, seconds=50))
+    await super_connection.execute(move.format(column="used_at"), timedelta(minutes=9))
     assert dashboard.post("/embed/continue", secret).answer.status_code == 200
     await super_connection.execute(move.format(column="used_at"), timedelta(minutes=10))
     assert ended(dashboard.post("/embed/continue", secret))

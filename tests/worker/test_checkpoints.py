@@ -125,7 +125,7 @@ def test_syslog_gets_each_statement_and_a_missing_one_is_an_error(tmp_path: Path
         syslog_witness(address)("a.b.c")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
         daemon.bind(str(address))
-        daemon.settimeout(5)
+        daemon.settimeout(60)
         written: list[str] = []
         all_of([written.append, syslog_witness(address)])("a.b.c")
         received = daemon.recv(4096).decode()

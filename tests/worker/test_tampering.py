@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consentry.domain.audit import GENESIS, AuditEntry, ChainStatement, next_hash
@@ -224,7 +224,7 @@ async def test_an_export_verifies_offline_and_each_changed_byte_of_it_is_found(t
             assert faults(forged), (number, name)
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200)
 @given(st.data())
 def test_canonical_bytes_tell_any_two_different_entries_apart(data: st.DataObject) -> None:
     texts = st.one_of(st.none(), st.text(max_size=20))

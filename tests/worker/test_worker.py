@@ -51,7 +51,7 @@ def start_worker(database: Database) -> Iterator[Start]:
                 stream.close()
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], *, seconds: float = 30) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool]], *, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not await condition():
         assert time.monotonic() < deadline
@@ -102,7 +102,7 @@ async def test_workers_seal_and_witness_and_go_on_when_one_is_killed_or_the_stor
     (worker,) = workers
     assert worker.poll() is None
     worker.send_signal(signal.SIGTERM)
-    _, log = await asyncio.to_thread(worker.communicate, timeout=30)
+    _, log = await asyncio.to_thread(worker.communicate, timeout=60)
     assert worker.returncode == 0
     assert bku.client_secret not in log
 
@@ -114,7 +114,7 @@ def test_a_companion_ends_when_its_input_does(bku: Tenant, start_worker: Start) 
         worker.wait(0.3)
     assert worker.stdin is not None
     worker.stdin.close()
-    assert worker.wait(30) == 0
+    assert worker.wait(60) == 0
 
 
 async def test_a_lease_is_one_holders_until_it_is_given_back(services: Services) -> None:
@@ -147,7 +147,7 @@ async def test_loops_go_on_after_an_outage_and_after_a_fault_and_end_when_told(s
             patience=5,
             on_outage=lambda: outages.append(1),
         ),
-        20,
+        60,
     )
     assert (len(rounds), len(outages)) == (4, 1)
 
@@ -159,6 +159,6 @@ async def test_what_does_not_end_in_time_is_cut_off(services: Services) -> None:
         stop.set()
         await asyncio.Event().wait()
 
-    await asyncio.wait_for(run_jobs(services.session, [Job("endless", 1, endless)], stop=stop, patience=0.1), 20)
+    await asyncio.wait_for(run_jobs(services.session, [Job("endless", 1, endless)], stop=stop, patience=0.1), 60)
     async with lease(services.session, "endless") as is_free:
         assert is_free
