@@ -1,6 +1,7 @@
 """What is remembered of those who ask stays small, whoever they say they are (R107)."""
 
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,31 @@ def test_a_source_that_tries_many_clients_is_told_to_wait_and_others_are_not(tmp
     with pytest.raises(RateLimited):
         admission.failed_to_sign_in("one-more", "192.0.2.1")
     admission.failed_to_sign_in("one-more", "192.0.2.2")
+
+
+@pytest.mark.parametrize("same", [["2001:db8:1:2::7", "2001:db8:1:2:ffff::9"], ["192.0.2.1", "::ffff:192.0.2.1"]])
+def test_who_has_many_addresses_counts_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, same: list[str]) -> None:
+    """R104: of IPv6 a /64 is one source, for tries to come in, failed sign-ins and requests."""
+    monkeypatch.setattr("time.monotonic", lambda: 1000.0)
+    SharedLimits.create(tmp_path / LIMITS_FILE)
+    settings = {"CONSENTRY_FAILURES_PER_MINUTE": "1", "CONSENTRY_SOURCE_RATE": "0.1", "CONSENTRY_SOURCE_BURST": "10"}
+    admission = Admission(SharedLimits(tmp_path / LIMITS_FILE), Settings.read(settings).limits)
+
+    def tries(source: str) -> tuple[Callable[[], None], ...]:
+        return (
+            lambda: admission.knock(source),
+            lambda: admission.failed_to_sign_in("client", source),
+            lambda: admission.enter(source),
+        )
+
+    for _ in range(5):
+        for source in same:
+            tries(source)[0]()
+            tries(source)[2]()
+    admission.failed_to_sign_in("client", same[0])
+    for source in same:
+        for attempt in tries(source):
+            with pytest.raises(RateLimited):
+                attempt()
+    for attempt in tries("2001:db8:1:3::7"):
+        attempt()

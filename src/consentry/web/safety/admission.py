@@ -1,13 +1,14 @@
 """Admission: which requests are let in, by source, institution and failed sign-ins.
 
 A sign-in with the right secret is never refused for what others tried: failures are counted for a client id and a
-source together, and the count is asked only when a secret was wrong.
+source together, and the count is asked only when a secret was wrong. Of IPv6 a source is a /64 (domain/source.py).
 """
 
 from typing import Final
 
 from consentry.config import Limits
 from consentry.domain.refusal.request import RateLimited, TemporarilyUnavailable
+from consentry.domain.source import limited_as
 from consentry.web.safety.limits import Rate, SharedLimits
 
 _KEPT_OF_CLIENT_ID: Final = 64
@@ -34,7 +35,7 @@ class Admission:
             RateLimited: its source asks too often.
             TemporarilyUnavailable: too many requests are being answered.
         """
-        if wait := self._shared.take(source, self._source_rate):
+        if wait := self._shared.take(limited_as(source), self._source_rate):
             raise RateLimited(wait)
         if self._in_flight >= self._most_in_flight:
             raise TemporarilyUnavailable
@@ -68,7 +69,7 @@ class Admission:
         Raises:
             RateLimited: this source tries too often, right or wrong.
         """
-        if wait := self._shared.take(f"knocks {source}", self._source_failure_rate):
+        if wait := self._shared.take(f"knocks {limited_as(source)}", self._source_failure_rate):
             raise RateLimited(wait)
 
     def failed_to_sign_in(self, client_id: str, source: str) -> None:
@@ -78,7 +79,7 @@ class Admission:
             RateLimited: this source has been wrong about this client id, or about many, too often; such failures need
                 not be remembered one by one.
         """
-        client = client_id[:_KEPT_OF_CLIENT_ID]
+        client, source = client_id[:_KEPT_OF_CLIENT_ID], limited_as(source)
         self._shared.give_back(f"client {client}", self._institution_rate)
         limits = (
             (f"failures {source} {client}", self._failure_rate),
