@@ -1,6 +1,7 @@
 """What is re-applied after a restore: whatever ended or narrowed and was not taken back, and nothing that widens."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -13,7 +14,14 @@ from consentry.domain.audit import AuditEntry
 from consentry.domain.credential import Credentials, NewSecret, Secret, rotate
 from consentry.domain.institution import InstitutionStatus
 from consentry.domain.registration_token import RegistrationToken
-from consentry.domain.restoration import registration_ends, restrictions, role_of, secrets_ended_by, status_of
+from consentry.domain.restoration import (
+    Restrictions,
+    registration_ends,
+    restrictions,
+    role_of,
+    secrets_ended_by,
+    status_of,
+)
 from consentry.domain.staff import Role, is_narrower
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -40,11 +48,14 @@ def entry(
     )
 
 
+def decided(entries: Iterable[AuditEntry]) -> Restrictions:
+    """Read entries of the audit of `bku`."""
+    return restrictions(entries, house="bku")
+
+
 @given(st.lists(st.tuples(st.sampled_from(["withheld", "shared"]), st.sampled_from("ab"), st.sampled_from("xy"))))
 def test_an_account_is_withheld_again_if_that_was_the_last_word(said: list[tuple[str, str, str]]) -> None:
-    wanted = restrictions(
-        entry(f"consent.account_{kind}", consent, account_id=account) for kind, consent, account in said
-    )
+    wanted = decided(entry(f"consent.account_{kind}", consent, account_id=account) for kind, consent, account in said)
     last = {(consent, account): kind for kind, consent, account in said}
     assert set(wanted.withheld) == {place for place, kind in last.items() if kind == "withheld"}
     assert wanted.others.get("consent.account_shared", 0) == sum(kind == "shared" for kind, _, _ in said)
@@ -52,18 +63,18 @@ def test_an_account_is_withheld_again_if_that_was_the_last_word(said: list[tuple
 
 def test_what_widens_is_counted_and_not_re_applied() -> None:
     later = ("consent.auto_share_off", "consent.auto_share_on", "import.published", "consents.listed")
-    wanted = restrictions(entry(action) for action in later)
+    wanted = decided(entry(action) for action in later)
     assert (wanted.consent_ids, wanted.others) == ([], {"consent.auto_share_on": 1, "import.published": 1})
 
 
 def test_a_revocation_counts_from_its_first_record() -> None:
     first, second = entry("consent.revoked"), entry("consent.revoked", at=NOON + HOUR)
-    assert restrictions([first, second]).revoked == {"_c": first}
+    assert decided([first, second]).revoked == {"_c": first}
 
 
 def test_the_first_dispute_of_a_consent_is_kept_and_is_no_lost_decision() -> None:
     first, second = entry("consent.disputed"), entry("consent.disputed", at=NOON + HOUR)
-    found = restrictions([first, second])
+    found = decided([first, second])
     assert (found.disputed, found.consent_ids, found.others) == ({"_c": first}, ["_c"], {})
 
 
@@ -73,7 +84,7 @@ def test_who_left_a_team_has_left_and_a_role_is_what_it_was_last() -> None:
         entry("member.role_changed", "m2", role="admin"),
         entry("member.role_changed", "m2", role="user", at=NOON + HOUR),
     )
-    found = restrictions([gone, admin, user, entry("member.invited", "m3"), entry("staff.signed_in")])
+    found = decided([gone, admin, user, entry("member.invited", "m3"), entry("staff.signed_in")])
     assert (found.removed_members, found.roles, found.others) == ({"m1": gone}, {"m2": user}, {"member.invited": 1})
     assert [role_of(told) for told in (admin, user, entry("member.role_changed", role="king"))] == [
         Role.ADMIN,
@@ -100,15 +111,40 @@ def test_no_restored_role_sees_more_than_the_last_one_did(role: Role, than: Role
 
 
 def test_what_was_refused_is_no_decision() -> None:
-    assert restrictions([entry("consent.revoked", outcome="refused")]).consent_ids == []
+    assert decided([entry("consent.revoked", outcome="refused")]).consent_ids == []
 
 
 def test_an_institution_that_was_opened_again_is_not_closed() -> None:
-    off, on = (entry("institution.changed", status=status) for status in ("disabled", "enabled"))
-    closed = restrictions([on, off]).closed
+    off, on = (entry("institution.changed", "bku", status=status) for status in ("disabled", "enabled"))
+    closed = decided([on, off]).closed
     assert closed is not None
     assert status_of(closed) is InstitutionStatus.DISABLED
-    assert restrictions([off, on]).closed is None
+    assert decided([off, on]).closed is None
+
+
+def test_a_partner_that_stopped_an_institution_is_not_stopped_itself() -> None:
+    stopped = entry("institution.changed", "bku", status="disabled")
+    found = restrictions([stopped], house="ternbridge")
+    assert (found.closed, found.others) == (None, {})
+
+
+def test_a_customer_stays_blocked_if_that_was_the_last_word() -> None:
+    blocked, allowed = (entry(f"customer.{done}", "ann") for done in ("blocked", "unblocked"))
+    assert decided([allowed, blocked]).blocked == {"ann": blocked}
+    again = decided([blocked, allowed])
+    assert (again.blocked, again.others) == ({}, {"customer.unblocked": 1})
+
+
+def test_what_was_only_looked_at_or_opened_is_no_lost_decision() -> None:
+    seen = (
+        "page.opened",
+        "page.ended",
+        "preview.opened",
+        "customer.opened",
+        "customer_provider.tested",
+        "customers.searched",
+    )
+    assert decided(entry(action) for action in seen).others == {}
 
 
 def credentials(*ends: datetime | None) -> Credentials:
@@ -172,10 +208,10 @@ def about_app(action: str, subject: str = "app", *, at: datetime = NOON) -> Audi
 
 
 def test_an_app_stays_stopped_if_that_was_the_last_word() -> None:
-    stopped = restrictions([about_app("disabled"), about_app("refused", "new")])
+    stopped = decided([about_app("disabled"), about_app("refused", "new")])
     assert set(stopped.stopped) == {("application", "app"), ("application", "new")}
     assert stopped.others == {}
-    again = restrictions([about_app("disabled"), about_app("enabled")])
+    again = decided([about_app("disabled"), about_app("enabled")])
     assert (again.stopped, again.others) == ({}, {"application.enabled": 1})
 
 
@@ -198,4 +234,4 @@ def test_a_rotation_ends_the_same_registration_tokens_after_a_restore() -> None:
     assert registration_ends(backed_up, entry("registration_token.ended", "agg", registration_tokens=told)) == (
         (2, NOON),
     )
-    assert restrictions([rotated]).ended_registrations == (rotated,)
+    assert decided([rotated]).ended_registrations == (rotated,)

@@ -86,6 +86,7 @@ def test_what_was_ended_after_the_backup_stays_ended(past: Past, home: Home) -> 
         "secrets_ended": 1,
         "apps_stopped": 0,
         "registration_tokens_ended": 0,
+        "customers_blocked": 0,
         "disabled": False,
         "staff_narrowed": 0,
         "not_applied": 0,

@@ -347,7 +347,7 @@ def test_every_action_in_the_code_is_told_in_words() -> None:
 
 def test_everything_that_entries_are_about_is_found_by_its_id() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in SOURCE.glob("usecases/**/*.py"))
-    kinds = set(re.findall(r'subject=\("([a-z_-]+)", (?!None)', code))
+    kinds = set(re.findall(r'subject=\("([a-z _-]+)", (?!None)', code))
     assert kinds - set(SUBJECT_KINDS) == set(), "name them in store/audit_log.py"
 
 

@@ -39,9 +39,13 @@ from consentry.usecases.backup.restore import (
 )
 from consentry.usecases.consent.dispute import dispute
 from consentry.usecases.credentials.leaked import end_leaked_credentials
+from consentry.usecases.customer.block import block_customer, unblock_customer
 from consentry.usecases.institution.change import InstitutionChange, change_institution
 from consentry.usecases.intermediary.issue_token import issue_registration_token
 from consentry.usecases.intermediary.set_status import set_intermediary_status
+from consentry.usecases.partner.add import add_partner
+from consentry.usecases.partner.change_institution import PartnersChange, change_partner_institution
+from consentry.usecases.partner.give import give_institution
 from consentry.usecases.services import Services
 from consentry.usecases.staff.change_role import change_role
 from consentry.usecases.staff.remove import remove_member
@@ -269,6 +273,42 @@ async def test_an_institution_that_was_disabled_stays_disabled(place: Place, bku
     await change_institution(services, bku.institution_id, change, actor=OPERATOR)
     await place.restore(await lost_since(services, bku, manifest))
     assert await place.looked_up("select status from consentry.institutions") == [("disabled",)]
+
+
+async def test_a_partner_that_stopped_an_institution_is_itself_as_it_was(
+    place: Place, bku: Tenant, services: Services
+) -> None:
+    partner = await add_partner(services, public_id="ternbridge", name="Ternbridge", actor=OPERATOR)
+    await give_institution(services, bku.public_id, partner=partner.public_id, actor=OPERATOR)
+    manifest = await place.back_up()
+    stop = PartnersChange(name=bku.public_id.upper(), status="disabled", reason="A breach.")
+    await change_partner_institution(
+        services, partner.institution_id, bku.public_id, stop, seen=(stop.name, "enabled"), actor=OPERATOR
+    )
+    lost = await lost_since(services, bku, manifest)
+    theirs = [read_line(line) async for line in export_audit(services.session, partner.institution_id)]
+    lost.take(theirs, origin="the export")
+    await place.restore(lost)
+    statuses = "select public_id, status from consentry.institutions order by 1"
+    assert await place.looked_up(statuses) == [(bku.public_id, "disabled"), ("ternbridge", "enabled")]
+
+
+async def test_a_customer_who_was_blocked_stays_blocked(place: Place, bku: Tenant, services: Services) -> None:
+    for customer in ("anna", "bert"):
+        await add_customer(services.session, bku, customer)
+    manifest = await place.back_up()
+    for customer in ("anna", "bert"):
+        await block_customer(services, bku.institution_id, customer, reason="Taken over.", actor=OPERATOR)
+    await unblock_customer(services, bku.institution_id, "bert", reason="All is well.", actor=OPERATOR)
+    report = await place.restore(await lost_since(services, bku, manifest))
+    reapplied = report.institutions[0].reapplied
+    assert reapplied is not None
+    assert (reapplied.customers_blocked, reapplied.lost) == (1, {"customer.unblocked": 1})
+    assert await place.looked_up("select customer_id, reason from consentry.customer_blocks") == [
+        ("anna", "Taken over.")
+    ]
+    again = "select after ->> 'reason_text', after ? 'reapplied_from' from consentry.audit_entries where action = $1"
+    assert await place.looked_up(again.replace("$1", "'customer.blocked'")) == [("Taken over.", True)]
 
 
 async def test_what_was_stopped_of_apps_and_intermediaries_stays_stopped(

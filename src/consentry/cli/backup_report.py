@@ -157,6 +157,7 @@ def _institution(institution: RestoredInstitution, audit: RestoredAudit) -> dict
             "secrets_ended": done.secrets_ended,
             "apps_stopped": done.apps_stopped,
             "registration_tokens_ended": done.registration_tokens_ended,
+            "customers_blocked": done.customers_blocked,
             "disabled": done.is_closed,
             "staff_narrowed": done.staff_narrowed,
             "not_applied": done.not_applied,

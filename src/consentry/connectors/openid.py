@@ -52,8 +52,8 @@ class SignInAttempt:
     `begun_at` is in seconds since 1970; the person may have signed in at the provider `max_age` seconds before.
     """
 
-    state: str
-    nonce: str
+    state: str = field(repr=False)
+    nonce: str = field(repr=False)
     code_verifier: str = field(repr=False)
     begun_at: int
     max_age: int
@@ -69,7 +69,6 @@ class Identity:
     email: str | None
     email_verified: bool
     name: str | None
-    claims: Mapping[str, object]
 
 
 class _TokenAnswer(msgspec.Struct, frozen=True):
@@ -220,7 +219,6 @@ def _identity(claims: Mapping[str, object]) -> Identity:
         email=email if isinstance(email, str) and 0 < len(email) <= _LONGEST_EMAIL and email.isprintable() else None,
         email_verified=claims.get("email_verified") is True,
         name=name[:200] if isinstance(name, str) and name.isprintable() else None,
-        claims=claims,
     )
 
 

@@ -10,7 +10,7 @@ import hmac
 import re
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -104,7 +104,7 @@ class Secret:
     """
 
     number: int
-    mac: bytes
+    mac: bytes = field(repr=False)
     pepper_id: str
     display: str
     created_at: datetime
@@ -146,7 +146,7 @@ class Rotation:
 class NewSecret:
     """A secret just made, as far as it is stored."""
 
-    mac: bytes
+    mac: bytes = field(repr=False)
     pepper_id: str
     display: str
 

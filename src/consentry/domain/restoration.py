@@ -39,6 +39,12 @@ _NO_DECISIONS: Final = frozenset(
         "staff_provider.proposed",
         "staff_provider.proposal_dropped",
         "customer.opened",
+        "customer_provider.tested",
+        "page.opened",
+        "page.ended",
+        "preview.opened",
+        "customers.searched",
+        "list.downloaded",
     }
 )
 _STOPS: Final = frozenset({"application.disabled", "application.refused", "intermediary.disabled"})
@@ -48,6 +54,9 @@ _ENDS_REGISTRATION: Final = frozenset({"registration_token.rotated", REGISTRATIO
 _TAKEN_APART: Final = _STOPS | _ENDS_REGISTRATION
 _ONCE: Final = ("consent.revoked", "consent.disputed", "token.revoked", "member.removed")
 """What is decided once for all of each: the first entry counts."""
+_LAST: Final = ("consent.auto_share_off", "customer.blocked", "member.role_changed")
+"""What may be decided again and again: the last entry counts, unless it was taken back."""
+_TAKES_BACK: Final = {"consent.auto_share_on": "consent.auto_share_off", "customer.unblocked": "customer.blocked"}
 _ENDS_SECRETS: Final = frozenset({"credentials.rotated", "credentials.leaked", SECRETS_ENDED})
 
 
@@ -58,8 +67,8 @@ class Restrictions:
     `revoked`, `disputed` and `auto_share_off` are by consent id, `withheld` by consent and account id,
     `revoked_tokens` by token id, `ended_secrets` in order; `closed` is the end of the institution's service. `stopped`
     are apps and intermediaries, by kind and id, `ended_registrations` what ended registration tokens, in order.
-    `removed_members` and the last change of `roles` are by the member's id. `others` counts, by action, what is not
-    re-applied.
+    `blocked` are by customer id, `removed_members` and the last change of `roles` by the member's id. `others` counts,
+    by action, what is not re-applied.
     """
 
     revoked: Mapping[str, AuditEntry]
@@ -71,6 +80,7 @@ class Restrictions:
     closed: AuditEntry | None
     stopped: Mapping[tuple[str, str], AuditEntry]
     ended_registrations: tuple[AuditEntry, ...]
+    blocked: Mapping[str, AuditEntry]
     removed_members: Mapping[str, AuditEntry]
     roles: Mapping[str, AuditEntry]
     others: Mapping[str, int]
@@ -83,27 +93,27 @@ class Restrictions:
         )
 
 
-def restrictions(entries: Iterable[AuditEntry]) -> Restrictions:
-    """Find what of these entries, oldest first, ended or narrowed something and was not taken back by a later one."""
+def restrictions(entries: Iterable[AuditEntry], *, house: str) -> Restrictions:
+    """Find what of these entries, oldest first, ended or narrowed something and was not taken back by a later one.
+
+    `house` is the public id of whose audit it is: a partner's tells of what it did about its institutions, too.
+    """
     once: dict[str, dict[str, AuditEntry]] = {action: {} for action in _ONCE}
+    last: dict[str, dict[str, AuditEntry]] = {action: {} for action in _LAST}
     withheld: dict[tuple[str, str], AuditEntry] = {}
-    auto_share_off: dict[str, AuditEntry] = {}
     ended_secrets: list[AuditEntry] = []
     closed: AuditEntry | None = None
-    roles: dict[str, AuditEntry] = {}
     others: Counter[str] = Counter()
-    done = [entry for entry in entries if entry.outcome == "done"]
+    done = [entry for entry in entries if entry.outcome == "done" and not _is_of_another(entry, house)]
     for entry in done:
         subject = entry.subject_id or ""
         match entry.action:
             case action if action in once:
                 once[action].setdefault(subject, entry)
+            case action if action in last:
+                last[action][subject] = entry
             case "consent.account_withheld":
                 withheld[subject, account_of(entry)] = entry
-            case "consent.auto_share_off":
-                auto_share_off[subject] = entry
-            case "member.role_changed":
-                roles[subject] = entry
             case action if action in _ENDS_SECRETS:
                 ended_secrets.append(entry)
             case "institution.changed" if status_of(entry) is not InstitutionStatus.ENABLED:
@@ -111,26 +121,32 @@ def restrictions(entries: Iterable[AuditEntry]) -> Restrictions:
             case action:
                 if action == "consent.account_shared":
                     withheld.pop((subject, account_of(entry)), None)
-                elif action == "consent.auto_share_on":
-                    auto_share_off.pop(subject, None)
+                elif action in _TAKES_BACK:
+                    last[_TAKES_BACK[action]].pop(subject, None)
                 elif action == "institution.changed":
                     closed = None
-                if entry.action not in _NO_DECISIONS | _TAKEN_APART:
-                    others[entry.action] += 1
+                if action not in _NO_DECISIONS | _TAKEN_APART:
+                    others[action] += 1
     return Restrictions(
         revoked=once["consent.revoked"],
         disputed=once["consent.disputed"],
         withheld=withheld,
-        auto_share_off=auto_share_off,
+        auto_share_off=last["consent.auto_share_off"],
         revoked_tokens=once["token.revoked"],
         ended_secrets=tuple(ended_secrets),
         closed=closed,
         stopped=_stopped(done),
         ended_registrations=tuple(entry for entry in done if entry.action in _ENDS_REGISTRATION),
+        blocked=last["customer.blocked"],
         removed_members=once["member.removed"],
-        roles=roles,
+        roles=last["member.role_changed"],
         others=dict(others),
     )
+
+
+def _is_of_another(entry: AuditEntry, house: str) -> bool:
+    """Tell whether an entry is a partner's about an institution, whose own audit has it as well."""
+    return entry.action == "institution.changed" and entry.subject_id != house
 
 
 def _stopped(entries: Iterable[AuditEntry]) -> dict[tuple[str, str], AuditEntry]:
@@ -156,8 +172,9 @@ def reason_of(entry: AuditEntry) -> str:
 
 
 def text_of(entry: AuditEntry) -> str:
-    """Give the reason that staff gave for stopping an app or an intermediary."""
-    return str(_after(entry).get("reason", ""))
+    """Give the words in which staff said why: for stopping an app or an intermediary, or blocking a customer."""
+    after = _after(entry)
+    return str(after.get("reason_text") or after.get("reason", ""))
 
 
 def registration_ends(tokens: Sequence[RegistrationToken], entry: AuditEntry) -> tuple[tuple[int, datetime], ...]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from consentry.domain.institution import InstitutionStatus
-from consentry.store.lists import COUNTED_UP_TO
+from consentry.store.lists import COUNTED_UP_TO, After
 from consentry.store.session import Connection
 
 _SORT: Final = 'lower(i.name) collate "C"'
@@ -57,13 +57,13 @@ async def is_of(connection: Connection, partner_id: int, institution_id: int) ->
 
 
 async def page(
-    connection: Connection, partner_id: int, wanted: InstitutionSearch, *, after: tuple[str, str] | None, most: int
+    connection: Connection, partner_id: int, wanted: InstitutionSearch, *, after: After | None, most: int
 ) -> list[ListedInstitution]:
-    """Give institutions by name, from the one behind `after` (its `sort_name` and public id) on."""
+    """Give institutions by name, from the one behind `after` on."""
     beyond, values = "", _values(partner_id, wanted)
     if after is not None:
         beyond = f"and ({_SORT}, i.public_id) > ($4, $5)"
-        values += after
+        values += [after.value, after.entry_id]
     rows = await connection.fetch(
         f"""select i.public_id, i.name, i.status, i.created_at, coalesce(c.customers, 0), coalesce(c.live_consents, 0),
                    {_SORT}

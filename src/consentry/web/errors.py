@@ -53,6 +53,7 @@ PAGES: Final[dict[type[Refusal], int]] = {
     staff.UnknownMember: 404,
     staff.LastAdmin: 422,
     staff.UnknownPortalAddress: 409,
+    staff.ProviderInForce: 409,
     staff.StaffWereThere: 409,
     staff.TooManyInvitations: 429,
     staff.EvidenceBusy: 429,
@@ -81,7 +82,6 @@ COMMAND_LINE_ONLY: Final[frozenset[type[Refusal]]] = frozenset(
     {
         institution.UnknownInstitution,
         institution.UnknownPartner,
-        staff.ProviderInForce,
         institution.InstitutionExists,
         institution.InvalidInstitution,
         operating.ImportRunning,

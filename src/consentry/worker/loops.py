@@ -69,7 +69,8 @@ async def _repeat(session: Session, job: Job, *, stop: asyncio.Event, on_outage:
             wait, pause = pause, min(pause * 2, _LONGEST_PAUSE)
             await asyncio.to_thread(on_outage)
         except Exception as error:  # noqa: BLE001 - a fault in one round must not end the others; it is told
-            log.error("a round failed", failure=type(error).__name__, reason=str(error)[:500])
+            # PostgreSQL says from the second line on which row it was, with all that is in it.
+            log.error("a round failed", failure=type(error).__name__, reason=str(error).partition("\n")[0][:500])
             wait, pause = max(job.every, pause), min(pause * 2, _LONGEST_PAUSE)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), wait)

@@ -19,7 +19,7 @@ from consentry.domain.credential import CREDENTIAL_NAME, Credentials, Secret, ra
 from consentry.domain.refusal import Refusal
 from consentry.domain.restoration import Restrictions
 from consentry.keyring import Keyring
-from consentry.store import audit, clock, consents, credentials, disputes, institutions
+from consentry.store import audit, blocks, clock, consents, credentials, disputes, institutions
 from consentry.store.backups import decisions
 from consentry.store.consents import DecidedChange, LockedConsent
 from consentry.store.disputes import Dispute
@@ -37,9 +37,9 @@ Item = TypeVar("Item")
 class Reapplied:
     """What was re-applied of one institution: how many of each; `until` is the time of the last entry that was known.
 
-    `apps_stopped` counts apps and intermediaries. `is_closed`: its service had been ended. `staff_narrowed` counts
-    members of its staff who had left or lost rights, `not_applied` what the backup does not have or what
-    had ended by itself, `lost`, by action, what is never re-applied.
+    `apps_stopped` counts apps and intermediaries, `customers_blocked` blocks of new connections. `is_closed`: its
+    service had been ended. `staff_narrowed` counts members of its staff who had left or lost rights, `not_applied` what
+    the backup does not have or what had ended by itself, `lost`, by action, what is never re-applied.
     """
 
     consent_changes: int
@@ -47,6 +47,7 @@ class Reapplied:
     secrets_ended: int
     apps_stopped: int
     registration_tokens_ended: int
+    customers_blocked: int
     is_closed: bool
     staff_narrowed: int
     not_applied: int
@@ -56,10 +57,11 @@ class Reapplied:
 
 @dataclass(frozen=True, slots=True)
 class Reapplication:
-    """One institution's part of a restore; `choose` picks one character of a string, unpredictably."""
+    """One house's part of a restore; `choose` picks one character of a string, unpredictably."""
 
     connection: Connection
     institution_id: int
+    public_id: str
     keyring: Keyring
     choose: Callable[[str], str]
 
@@ -69,7 +71,8 @@ async def reapply(work: Reapplication, later: LaterEntries) -> Reapplied:
     known: set[UUID] = set()
     for some in _parts(list(later.entries)):
         known |= await decisions.known_entries(work.connection, work.institution_id, some)
-    wanted = restoration.restrictions(entry for entry_id, entry in later.entries.items() if entry_id not in known)
+    unknown = (entry for entry_id, entry in later.entries.items() if entry_id not in known)
+    wanted = restoration.restrictions(unknown, house=work.public_id)
     changes, left_out = await _change_consents(work, wanted)
     receivers = await stop_receivers(work.connection, work.institution_id, wanted)
     return Reapplied(
@@ -78,6 +81,7 @@ async def reapply(work: Reapplication, later: LaterEntries) -> Reapplied:
         secrets_ended=await _end_secrets(work, wanted),
         apps_stopped=receivers.stopped,
         registration_tokens_ended=receivers.tokens_ended,
+        customers_blocked=await _block_customers(work, wanted),
         is_closed=await _close(work, wanted),
         staff_narrowed=await reapply_staff(work.connection, work.institution_id, wanted),
         not_applied=left_out + receivers.missing,
@@ -184,6 +188,19 @@ async def _end_secrets(work: Reapplication, wanted: Restrictions) -> int:
         if entry.action == "credentials.leaked":
             await _change_signing_key(work)
     return 0 if current is None else len(live) - len(current.live_secrets(now))
+
+
+async def _block_customers(work: Reapplication, wanted: Restrictions) -> int:
+    """Block new connections of customers; give how many were not blocked."""
+    blocked = 0
+    for customer_id, entry in wanted.blocked.items():
+        reason = restoration.text_of(entry)
+        if await blocks.add(
+            work.connection, work.institution_id, customer_id, reason=reason, blocked_by=entry.actor_id
+        ):
+            blocked += 1
+            await _record(work, entry, action=entry.action, after={"new_connections": "blocked", "reason_text": reason})
+    return blocked
 
 
 async def _close(work: Reapplication, wanted: Restrictions) -> bool:

@@ -205,7 +205,7 @@ async def _load(connection: Connection, restore: Restore) -> list[str]:
 async def _settle(connection: Connection, restore: Restore, institution_id: int, public_id: str) -> RestoredInstitution:
     """Re-apply what ended after the backup, end secrets if ordered, and record the restore in the audit."""
     later = restore.lost.by_institution.get(public_id)
-    work = Reapplication(connection, institution_id, restore.keyring, restore.choose)
+    work = Reapplication(connection, institution_id, public_id, restore.keyring, restore.choose)
     reapplied = await reapply(work, later) if later is not None and later.reaches else None
     ended = await _end_all_secrets(connection, restore, institution_id) if restore.orders.end_secrets else 0
     backed_up = next(i for i in restore.manifest.institutions if i.public_id == public_id)
@@ -261,6 +261,7 @@ def _told(reapplied: Reapplied) -> Mapping[str, object]:
         "secrets_ended": reapplied.secrets_ended,
         "apps_stopped": reapplied.apps_stopped,
         "registration_tokens_ended": reapplied.registration_tokens_ended,
+        "customers_blocked": reapplied.customers_blocked,
         "staff_narrowed": reapplied.staff_narrowed,
         "until": None if reapplied.until is None else reapplied.until.isoformat(),
     }

@@ -93,19 +93,20 @@ async def invite_first_admin(
         ProviderInForce: the institution's staff can sign in already.
         TooManyInvitations: a hundred were written within the hour.
     """
+    address = check_email(email)
     await check_may_invite(connection, institution.institution_id)
-    made = await make_setup_link(services, connection, institution.institution_id, email=email, actor=actor)
+    made = await make_setup_link(services, connection, institution.institution_id, email=address, actor=actor)
     link = texts.set_up_link(origin, house=House.INSTITUTION, code=made.code)
     text = texts.set_up(house=House.INSTITUTION, institution=institution.name, link=link, until=made.expires_at)
     await mails.write(
         connection,
         institution.institution_id,
         kind="set_up",
-        recipient=check_email(email),
+        recipient=address,
         subject=text.subject,
         body=text.body,
     )
-    return SetUpInvitation(institution=institution, email=email, link=link, expires_at=made.expires_at)
+    return SetUpInvitation(institution=institution, email=address, link=link, expires_at=made.expires_at)
 
 
 def portal_of(host: str | None, *, otherwise: str) -> str:

@@ -43,6 +43,6 @@ async def invite_admin(
             action="institution.admin_invited",
             actor=actor,
             subject=("institution", public_id),
-            after={"email": email},
+            after={"email": invited.email},
         )
     return invited

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from consentry.domain.institution import Institution
 from consentry.domain.refusal.request import NotFound
 from consentry.store import houses, institutions, partner_institutions, staff, staff_providers
+from consentry.store.lists import After
 from consentry.store.partner_institutions import InstitutionSearch, ListedInstitution
 from consentry.usecases.audit.download import Download, record_download
 from consentry.usecases.services import Services
@@ -15,7 +16,7 @@ class ListedInstitutions:
     """A page: `total` is exact to 1,000, above that it is 1,001; `after` is where the next page begins."""
 
     institutions: tuple[ListedInstitution, ...]
-    after: tuple[str, str] | None
+    after: After | None
     total: int
 
 
@@ -33,7 +34,7 @@ async def list_partner_institutions(
     partner_id: int,
     wanted: InstitutionSearch,
     *,
-    after: tuple[str, str] | None = None,
+    after: After | None = None,
     most: int,
     download: Download | None = None,
 ) -> ListedInstitutions:
@@ -50,7 +51,7 @@ async def list_partner_institutions(
         await record_download(connection, partner_id, download, rows=len(shown))
     return ListedInstitutions(
         institutions=tuple(shown),
-        after=(shown[-1].sort_name, shown[-1].public_id) if len(found) > most else None,
+        after=After(shown[-1].sort_name, shown[-1].public_id) if len(found) > most else None,
         total=total,
     )
 

@@ -10,7 +10,7 @@ from consentry.domain.counting import day_of
 from consentry.domain.institution import InstitutionStatus
 from consentry.domain.overview import named_period
 from consentry.domain.refusal.institution import ChangedMeanwhile, InvalidSettings
-from consentry.domain.refusal.staff import ProviderInForce, StaffWereThere
+from consentry.domain.refusal.staff import ProviderInForce, StaffWereThere, TooManyInvitations, UnknownPortalAddress
 from consentry.domain.staff import Role
 from consentry.usecases.overview.read import read_overview
 from consentry.usecases.partner.change_institution import PartnersChange, change_partner_institution
@@ -87,6 +87,8 @@ class ChangingPages:
             )
         except InvalidSettings as refusal:
             return self._invitation(staff, found, email=email, problem=refusal.fields["email"])
+        except (TooManyInvitations, UnknownPortalAddress) as refusal:
+            return self._invitation(staff, found, email=email, problem=refusal.description)
         return answered(self._settings, staff, invited, notice="invited")
 
     async def _found(self, request: Request, staff: SignedIn) -> FoundInstitution:

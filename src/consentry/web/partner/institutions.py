@@ -19,7 +19,7 @@ from consentry.usecases.services import Services
 from consentry.web.hosts import host_of
 from consentry.web.html.forms import read_form
 from consentry.web.portal.doors import PortalRoute, partner_route
-from consentry.web.portal.lists import MOST_IN_CSV, PAGE, csv_answer, filters
+from consentry.web.portal.lists import MOST_IN_CSV, PAGE, after_of, csv_answer, filters, following_of
 from consentry.web.portal.origins import linked_origin
 from consentry.web.portal.rendering import render
 from consentry.web.portal.signed_in import SignedIn
@@ -49,12 +49,12 @@ class InstitutionListPages:
 
     async def show_list(self, request: Request, staff: SignedIn) -> Response:
         """Show a page of the institutions that are asked for."""
-        asked = filters(request, "q", "status", "after", "after_id")
+        asked, after = filters(request, "q", "status"), after_of(request, str)
         found = await list_partner_institutions(
             self._services,
             staff.institution_id,
             _search_of(asked),
-            after=(asked["after"], asked["after_id"]) if asked["after_id"] else None,
+            after=after,
             most=PAGE,
         )
         return render(
@@ -65,11 +65,11 @@ class InstitutionListPages:
             asked=asked,
             found=found,
             is_filtered=bool(asked["q"] or asked["status"]),
-            is_first=not asked["after_id"],
+            is_first=after is None,
             statuses=list(STATUS_WORDS.items()),
             may_change=staff.role is Role.ADMIN,
             new=NEW,
-            following=None if found.after is None else {"after": found.after[0], "after_id": found.after[1]},
+            following=following_of(found.after),
         )
 
     async def list_csv(self, request: Request, staff: SignedIn) -> Response:

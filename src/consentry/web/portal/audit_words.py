@@ -38,6 +38,7 @@ ACTIONS: Final = {
     "import.published": "Import published",
     "installation.restored": "Installation restored from a backup",
     "institution.added": "Institution added",
+    "institution.admin_invited": "First admin of an institution invited",
     "institution.changed": "Institution changed",
     "institution.given": "Channel partner of an institution changed",
     "intermediary.added": "Intermediary added",

@@ -21,7 +21,7 @@ MOST_IN_CSV: Final = 10_000
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")  # noqa: RUF001
 # Where a semicolon or a tab divides the columns, a formula can begin behind one.
 _FORMULA_BEHIND: Final = re.compile(r"([;\t]\s*)(?=[=+@|%＝＋－＠-])")  # noqa: RUF001
-_LONGEST_FILTER: Final = 200
+_LONGEST_FILTER: Final = 255  # as long as any id or address
 
 
 def csv_answer(name: str, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
@@ -54,7 +54,7 @@ def neutral(cell: object) -> str:
 
 
 def filters(request: Request, *names: str) -> dict[str, str]:
-    """Give the filters of a list from its address: trimmed, at most 200 characters; absent ones are empty."""
+    """Give the filters of a list from its address: trimmed, at most 255 characters; absent ones are empty."""
     return {name: _plain(request.query_params.get(name, "")) for name in names}
 
 
