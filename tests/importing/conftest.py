@@ -14,7 +14,7 @@ Look = Callable[[], Awaitable[Stored]]
 
 _WHAT_COUNTS = {
     "institutions": "institution_id, public_id, name, host, status",
-    "intermediaries": "institution_id, intermediary_id, name",
+    "intermediaries": "institution_id, intermediary_id, name, consentry.settings_of(i)::text, version",
     "applications": "institution_id, application_id, name, icon_url, intermediary_id, status, purpose",
     "customers": "institution_id, customer_id, accounts, version",
     "consents": """institution_id, consent_id, customer_id, application_id, created_at, consented_on, expires_at,
@@ -39,7 +39,7 @@ def look(super_connection: "asyncpg.Connection[asyncpg.Record]") -> Look:
         return {
             table: [
                 tuple(row)
-                for row in await super_connection.fetch(f"select {columns} from consentry.{table} order by 1, 2")
+                for row in await super_connection.fetch(f"select {columns} from consentry.{table} i order by 1, 2")
             ]
             for table, columns in _WHAT_COUNTS.items()
         }

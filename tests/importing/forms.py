@@ -58,6 +58,11 @@ def listed(customer_id: str, *consents: Line) -> Line:
     return {"customer_id": customer_id, "consents": list(consents)}
 
 
+def agency(intermediary_id: str = "agg-1", **members: Any) -> Line:
+    """Give an intermediary's line."""
+    return {"type": "intermediary", "intermediary_id": intermediary_id, "name": "Aggregator One", **members}
+
+
 def application(application_id: str = "app-1", **members: Any) -> Line:
     """Give an application's line."""
     return {

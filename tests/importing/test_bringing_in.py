@@ -43,7 +43,7 @@ async def test_a_file_of_every_kind_of_line_is_stored(importer: Importer, look: 
         "consents_added": 3,
     }
     stored = await look()
-    assert [row[1:] for row in stored["intermediaries"]] == [("agg-1", "Aggregator One"), ("agg-2", "Two")]
+    assert [row[1:3] for row in stored["intermediaries"]] == [("agg-1", "Aggregator One"), ("agg-2", "Two")]
     assert [(*row[1:5], row[6]) for row in stored["applications"]][:2] == [
         ("app-1", "Budget", "https://icons.example/budget.png", "agg-1", "Sorts what you spend."),
         ("app-2", "Tax", None, "agg-2", None),
@@ -123,7 +123,7 @@ async def test_apps_of_lists_get_an_id_from_their_name_that_is_always_the_same(i
             "intermediary-agg-one-498b9623454a",
         )
     ]
-    assert [row[1:] for row in stored["intermediaries"]] == [("intermediary-agg-one-498b9623454a", "Agg One")]
+    assert [row[1:3] for row in stored["intermediaries"]] == [("intermediary-agg-one-498b9623454a", "Agg One")]
 
 
 async def test_a_list_may_tell_the_ids_of_its_apps(importer: Importer, look: Look) -> None:

@@ -51,6 +51,7 @@ async def test_the_errors_of_the_guide_are_told(importer: Importer) -> None:
     [
         shapes.InstitutionLine,
         shapes.IntermediaryLine,
+        shapes.RequestLimitEntry,
         shapes.ApplicationLine,
         shapes.CustomerLine,
         shapes.CustomerAccount,

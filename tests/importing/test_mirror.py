@@ -31,6 +31,7 @@ from tests.importing.forms import (
     SAVINGS,
     Importer,
     Line,
+    agency,
     application,
     consent,
     customer,
@@ -116,6 +117,29 @@ async def test_a_mirror_follows_apps_and_customers(importer: Importer, look: Loo
     assert [row[2:5] for row in stored["applications"]] == [("Budgie", None, "agg"), ("Budget", None, None)]
     assert json.loads(str(stored["customers"][0][2])) == [SAVINGS, renamed]
     assert [row[3] for row in stored["customers"]] == [2, 1]
+
+
+async def test_a_mirror_follows_what_is_set_for_intermediaries_as_far_as_the_file_says_it(
+    importer: Importer, super_connection: Any
+) -> None:
+    limit = {"requests": 10, "period": "minute"}
+    await importer.publish(agency(request_limit=limit, approval="automatic"), mirror=True)
+    report = await importer.publish(agency(status="disabled", allowed_networks=["192.0.2.1"]), mirror=True)
+    assert report.counts["intermediaries_changed"] == 1
+    assert (await importer.publish(agency(), mirror=True)).counts["intermediaries_changed"] == 0
+    row = await super_connection.fetchrow(
+        """select consentry.settings_of(i)::text, version, status_reason, status_changed_at
+           from consentry.intermediaries i"""
+    )
+    assert json.loads(row[0]) == {
+        "status": "disabled",
+        "request_limit": limit,
+        "allowed_networks": ["192.0.2.1/32"],
+        "approval": "automatic",
+    }
+    assert row["version"] == 2
+    assert row["status_reason"] == "As the mirrored system has it."
+    assert row["status_changed_at"] is not None
 
 
 async def test_a_mirror_never_revives_and_says_so(importer: Importer, services: Services, look: Look) -> None:

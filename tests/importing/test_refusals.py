@@ -20,6 +20,7 @@ from tests.importing.forms import (
     LATER,
     SAVINGS,
     Importer,
+    agency,
     application,
     consent,
     customer,
@@ -194,6 +195,27 @@ def test_what_a_consent_says_must_agree_with_itself(members: dict[str, Any], fau
         (institution(hostname="x"), "hostname: expected no field of this name"),
         ({"type": "intermediary", "intermediary_id": "a b", "name": "A"}, f"intermediary_id: expected {AN_ID}"),
         ({"type": "intermediary", "intermediary_id": "a"}, f"name: expected {A_NAME}; it is missing"),
+        (agency(status="needs_review"), "status: expected one of active, disabled, or null"),
+        (agency(approval="yes"), "approval: expected one of automatic, by_hand, or null"),
+        (agency(request_limit=5), "request_limit: expected an object with requests and period, or null"),
+        (
+            agency(request_limit={"requests": 0, "period": "day"}),
+            "request_limit.requests: expected a whole number from 1 to 1000000000",
+        ),
+        (
+            agency(request_limit={"requests": 5}),
+            "request_limit.period: expected one of second, minute, hour, day; it is missing",
+        ),
+        (agency(allowed_networks=["x"]), "allowed_networks[0]: expected a network such as 203.0.113.0/24"),
+        (
+            agency(allowed_networks=["192.0.2.0/24", "192.0.2.1/24"]),
+            "allowed_networks[1]: expected a network such as 203.0.113.0/24",
+        ),
+        (
+            agency(allowed_networks=["192.0.2.1"] * 101),
+            "allowed_networks: expected an array of at most 100 networks such as 203.0.113.0/24, or null",
+        ),
+        (agency(registration_token="x"), "registration_token: expected no field of this name"),
         (application(status="on"), "status: expected one of active, needs_review, disabled"),
         (application("a b"), f"application_id: expected {AN_ID}"),
         (application(icon_url="icon.png"), "icon_url: expected an https address of at most 2048 characters, or null"),
@@ -317,6 +339,17 @@ DIFFERENCES = (
         application(intermediary={"intermediary_id": "x", "name": "X"}),
         "intermediary_id: expected null, as it is stored",
     ),
+    (agency(status="disabled"), 'status: expected "active", as it is stored'),
+    (agency(approval="automatic"), 'approval: expected "by_hand", as it is stored'),
+    (agency(allowed_networks=["192.0.2.1"]), "allowed_networks: expected [], as it is stored"),
+    (
+        agency(request_limit={"requests": 10, "period": "day"}),
+        'request_limit: expected {"period": "minute", "requests": 10}, as it is stored',
+    ),
+    (
+        agency("agg-2", request_limit={"requests": 10, "period": "day"}),
+        "request_limit: expected null, as it is stored",
+    ),
     (
         listed("cust-2", entry("_c2", application_id="app-1", application_name="Budgie")),
         'consents[0].application_name: expected "Budget", as it is stored',
@@ -325,7 +358,8 @@ DIFFERENCES = (
 
 
 async def test_a_row_that_differs_from_what_is_stored_is_refused(importer: Importer, look: Look) -> None:
-    await importer.publish(application(category="Budgeting"), customer(), consent())
+    limited = agency(request_limit={"requests": 10, "period": "minute"})
+    await importer.publish(application(category="Budgeting"), customer(), consent(), limited, agency("agg-2"))
     before = await look()
     for line, fault in DIFFERENCES:
         assert await importer.faults(line) == [f"line 1, {fault}"]

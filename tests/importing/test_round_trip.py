@@ -11,8 +11,22 @@ from hypothesis import given, settings
 
 from consentry.usecases.importing.lines import LineReader
 from consentry.usecases.importing.reading import chunks
+from consentry.usecases.intermediary.issue_token import issue_registration_token
+from consentry.usecases.intermediary.recognise_token import recognise_registration_token
 from consentry.usecases.services import Services
-from tests.importing.forms import Importer, application, consent, customer, encoded, entry, institution, listed
+from tests.builders import Tenant
+from tests.importing.forms import (
+    OPERATOR,
+    Importer,
+    agency,
+    application,
+    consent,
+    customer,
+    encoded,
+    entry,
+    institution,
+    listed,
+)
 
 _numbers = count()
 _EXAMPLES = 25
@@ -34,6 +48,27 @@ _accounts = st.lists(
     ),
     max_size=4,
     unique_by=lambda account: account["account_id"],
+)
+_networks = st.lists(
+    st.ip_addresses(v=4).map(lambda address: f"{address}/32")
+    | st.ip_addresses(v=6).map(lambda address: f"{address}/128")
+    | st.sampled_from(["203.0.113.0/24", "2001:db8::/32"]),
+    max_size=3,
+    unique=True,
+)
+_settings = st.fixed_dictionaries(
+    {
+        "status": st.sampled_from(["active", "disabled"]),
+        "request_limit": st.none()
+        | st.fixed_dictionaries(
+            {
+                "requests": st.integers(1, 1_000_000_000),
+                "period": st.sampled_from(["second", "minute", "hour", "day"]),
+            }
+        ),
+        "allowed_networks": _networks,
+        "approval": st.sampled_from(["automatic", "by_hand"]),
+    }
 )
 _clusters = st.lists(st.sampled_from(["ACCOUNT_BASIC", "TRANSACTIONS", "BILLS"]), unique=True)
 
@@ -84,7 +119,10 @@ def installations(draw: st.DrawFn) -> list[dict[str, Any]]:
         for app in sorted(draw(st.sets(_ids, min_size=1, max_size=3)))
     ]
     lines: list[dict[str, Any]] = [
-        *({"type": "intermediary", "intermediary_id": agent, "name": name} for agent, name in agents.items()),
+        *(
+            {"type": "intermediary", "intermediary_id": agent, "name": name, **draw(_settings)}
+            for agent, name in agents.items()
+        ),
         *apps,
     ]
     ids = iter(sorted(draw(st.sets(_consent_ids, max_size=6))))
@@ -148,6 +186,21 @@ async def test_an_export_says_what_was_imported_whatever_that_was_and_importing_
     assert {name for name, amount in again.counts.items() if amount} <= {"consents_unchanged"}
     await two.publish(institution(two.public_id), *exported[1:])
     assert (await two.exported()).partition(b"\n")[2] == (await one.exported()).partition(b"\n")[2]
+
+
+async def test_an_export_never_holds_a_token_and_an_import_takes_none_away(
+    importer: Importer, services: Services, bku: Tenant
+) -> None:
+    """R91."""
+    await importer.publish(agency())
+    issued = await issue_registration_token(
+        services, bku.institution_id, "agg-1", newest_seen=0, overlap=timedelta(0), actor=OPERATOR
+    )
+    exported = await importer.exported()
+    assert issued.token.encode() not in exported
+    assert b"token" not in exported
+    assert (await importer.file(exported)).is_published
+    assert (await recognise_registration_token(services, issued.token)).intermediary_id == "agg-1"
 
 
 async def test_an_export_loses_no_microsecond(importer: Importer, services: Services) -> None:

@@ -32,10 +32,11 @@ _clusters_of: Final = msgspec.json.Decoder(tuple[str, ...]).decode
 
 @dataclass(frozen=True, slots=True)
 class StoredIntermediary:
-    """An intermediary."""
+    """An intermediary; `settings` is JSON: what the institution sets for it."""
 
     intermediary_id: str
     name: str
+    settings: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ async def allow_time(connection: Connection) -> None:
 async def intermediaries(connection: Connection, institution_id: int) -> list[StoredIntermediary]:
     """Give the institution's intermediaries."""
     rows = await connection.fetch(
-        "select intermediary_id, name from consentry.intermediaries where institution_id = $1 order by intermediary_id",
+        """select intermediary_id, name, consentry.settings_of(i)::text from consentry.intermediaries i
+           where institution_id = $1 order by intermediary_id""",
         institution_id,
     )
     return [StoredIntermediary(*row) for row in rows]

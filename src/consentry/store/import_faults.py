@@ -60,6 +60,12 @@ from consentry.staged_intermediaries s
 join consentry.intermediaries_after_import($1, $2) a on a.intermediary_id = s.intermediary_id
 where s.institution_id = $1 and s.name <> a.name
 union all
+select s.line, told.key, format('%s, as it is stored', a.settings -> told.key)
+from consentry.staged_intermediaries s
+join consentry.intermediaries_after_import($1, $2) a on a.intermediary_id = s.intermediary_id and a.line = 0
+cross join lateral jsonb_each(s.settings) as told
+where s.institution_id = $1 and told.value <> a.settings -> told.key
+union all
 select s.line, 'intermediary_id', 'the id of an intermediary of this file or of this institution'
 from consentry.staged_applications s
 where s.institution_id = $1 and s.intermediary_id is not null

@@ -23,13 +23,17 @@ class StagedInstitution(NamedTuple):
 
 
 class StagedIntermediary(NamedTuple):
-    """An intermediary that a line, an application or a list names (`origin`: line, application, list)."""
+    """An intermediary that a line, an application or a list names (`origin`: line, application, list).
+
+    `settings` is JSON: what its line says is set for it.
+    """
 
     line: int
     entry: int
     origin: str
     intermediary_id: str
     name: str
+    settings: str | None = None
 
 
 class StagedApplication(NamedTuple):
@@ -134,6 +138,7 @@ _TABLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("origin", _TEXT),
         ("intermediary_id", _TEXT),
         ("name", _TEXT),
+        ("settings", "jsonb"),
     ),
     "staged_applications": (
         ("line", "bigint"),

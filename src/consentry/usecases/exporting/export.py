@@ -70,6 +70,7 @@ async def export(services: Services, public_id: str, *, actor: Actor) -> AsyncGe
                     "type": "intermediary",
                     "intermediary_id": intermediary.intermediary_id,
                     "name": intermediary.name,
+                    **msgspec.json.decode(intermediary.settings),
                 }
             )
         for application in await exports.applications(connection, institution_id):

@@ -23,6 +23,7 @@ from consentry.domain.importing import (
     is_visible_id,
 )
 from consentry.domain.institution import check_new_institution
+from consentry.domain.intermediary import network_of
 from consentry.domain.refusal.institution import InvalidInstitution
 from consentry.store.staging import (
     StagedApplication,
@@ -54,6 +55,7 @@ _application: Final = msgspec.json.Decoder(shapes.ApplicationLine)
 _customer: Final = msgspec.json.Decoder(shapes.CustomerLine)
 _consent: Final = msgspec.json.Decoder(ConsentLine)
 _list: Final = msgspec.json.Decoder(ListLine)
+_STATUS: Final = {id(_intermediary): shapes.INTERMEDIARY_STATUS, id(_application): shapes.APPLICATION_STATUS}
 
 
 class LineReader:
@@ -193,7 +195,34 @@ def _read_institution(number: int, line: bytes, expected: str) -> StagedInstitut
 def _read_intermediary(number: int, line: bytes, rows: StagedRows) -> None:
     told = _decoded(_intermediary, line)
     _check_id("intermediary_id", told.intermediary_id)
-    rows.intermediaries.append(StagedIntermediary(number, _NO_LIST, "line", told.intermediary_id, told.name))
+    settings = {
+        "status": told.status,
+        "request_limit": told.request_limit,
+        "allowed_networks": None if told.allowed_networks is None else _networks(told.allowed_networks),
+        "approval": told.approval,
+    }
+    stated = {name: value for name, value in settings.items() if value is not None}
+    rows.intermediaries.append(
+        StagedIntermediary(
+            number,
+            _NO_LIST,
+            "line",
+            told.intermediary_id,
+            told.name,
+            msgspec.json.encode(stated).decode() if stated else None,
+        )
+    )
+
+
+def _networks(told: list[str]) -> list[str]:
+    """Give networks in their usual form, each once."""
+    found = []
+    for position, text in enumerate(told):
+        try:
+            found.append(network_of(text))
+        except ValueError:
+            raise FieldFault(f"allowed_networks[{position}]", "a network such as 203.0.113.0/24") from None
+    return list(dict.fromkeys(found))
 
 
 def _read_application(number: int, line: bytes, rows: StagedRows) -> None:
@@ -269,7 +298,7 @@ def _fault_of(message: str, decoder: object) -> FieldFault:
         return FieldFault("", _WHOLE_OBJECT)
     name = _INDEX.sub("", path).rsplit(".", 1)[-1]
     if name == "status":
-        expected = shapes.APPLICATION_STATUS if decoder is _application else shapes.CONSENT_STATUS
+        expected = _STATUS.get(id(decoder), shapes.CONSENT_STATUS)
     else:
         expected = EXPECTED[name]
     return FieldFault(path, f"{expected}; it is missing" if missing else expected)

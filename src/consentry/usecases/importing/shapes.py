@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from consentry.domain.importing import CONSENT_ID
+from consentry.domain.intermediary import MOST_NETWORKS, MOST_REQUESTS
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Category = Annotated[str, Meta(min_length=1, max_length=60)]
@@ -45,10 +46,21 @@ class IntermediaryEntry(Struct, forbid_unknown_fields=True):
     name: Name
 
 
+class RequestLimitEntry(Struct, forbid_unknown_fields=True):
+    """So many requests in a period."""
+
+    requests: Annotated[int, Meta(ge=1, le=MOST_REQUESTS)]
+    period: Literal["second", "minute", "hour", "day"]
+
+
 class IntermediaryLine(IntermediaryEntry, kw_only=True):
-    """An intermediary."""
+    """An intermediary, and what the institution sets for it."""
 
     type: str
+    status: Literal["active", "disabled"] | None = None
+    request_limit: RequestLimitEntry | None = None
+    allowed_networks: Annotated[list[str], Meta(max_length=MOST_NETWORKS)] | None = None
+    approval: Literal["automatic", "by_hand"] | None = None
 
 
 class ApplicationLine(Struct, forbid_unknown_fields=True):
@@ -139,6 +151,11 @@ EXPECTED: Final[dict[str, str]] = {
     "host": "the name of a host, or null",
     "intermediary_id": _IDENTIFIER,
     "intermediary": "an object with intermediary_id and name, or null",
+    "request_limit": "an object with requests and period, or null",
+    "requests": "a whole number from 1 to 1000000000",
+    "period": "one of second, minute, hour, day",
+    "allowed_networks": "an array of at most 100 networks such as 203.0.113.0/24, or null",
+    "approval": "one of automatic, by_hand, or null",
     "application_id": _IDENTIFIER,
     "application_name": _NAME,
     "purpose": "a text of 1 to 300 characters, or null",
@@ -165,5 +182,6 @@ EXPECTED: Final[dict[str, str]] = {
     "data_clusters": "an array of FDX DataCluster values, such as ACCOUNT_BASIC",
     "consents": "an array of consents",
 }
+INTERMEDIARY_STATUS: Final = "one of active, disabled, or null"
 APPLICATION_STATUS: Final = "one of active, needs_review, disabled"
 CONSENT_STATUS: Final = "one of active, paused, expired, revoked, or null"
