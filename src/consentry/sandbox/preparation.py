@@ -110,8 +110,9 @@ async def prepare(
     ids = await look_after(services, institution, on_step=on_step)
     await staff_houses(services, ids, provider=places.provider, actor=ACTOR)
     if is_new:
-        await tell_story(services, institution.institution_id, bank)
         on_step("counting a year of consents")
+        await count_consents(services.session)
+        await tell_story(services, institution.institution_id, bank)
         await count_consents(services.session)
     async with services.session.begin(institution.institution_id) as connection:
         customers = await sandbox.customer_counts(connection, [customer.customer_id for customer in bank.customers])
