@@ -150,8 +150,7 @@ async def test_a_customer_on_the_phone_is_helped_without_scripts(
     await page.get_by_role("link", name=customer).click()
     await page.get_by_label("Reason or ticket").fill("Ticket 4711: on the phone")
     await page.get_by_role("button", name="Open").click()
-    await page.get_by_role("link", name="Budget Buddy").click()
-    await page.get_by_role("link", name="Stop sharing").click()
+    await page.get_by_role("link", name="Stop sharing: Budget Buddy").click()
     await page.get_by_label("Reason, which the customer reads").fill("You asked us to on the phone.")
     await page.get_by_role("button", name="Stop sharing").click()
     await expect(page.locator("main")).to_contain_text("Stopped by your bank")
@@ -162,3 +161,16 @@ async def test_a_customer_on_the_phone_is_helped_without_scripts(
     await opened.view.locator("summary").first.click()
     await opened.view.get_by_role("button", name="Budget Buddy").click()
     await expect(opened.view.locator("main")).to_contain_text("You asked us to on the phone.")
+
+
+async def test_evidence_can_be_downloaded_again_from_the_page_that_stays(
+    contexts: Contexts, office: Office, bku: Tenant, household: Household
+) -> None:
+    page = await office.enter(await contexts.new(viewport=DESK), bku, Role.SUPPORT)
+    await office.open_customer(page, await household.single("twice"))
+    await page.get_by_role("link", name="Download evidence").click()
+    await page.get_by_label("What for").fill("Ticket 4711: a complaint")
+    for _ in range(2):
+        async with page.expect_download() as download:
+            await page.get_by_role("button", name="Download evidence").click()
+        assert (await download.value).suggested_filename.endswith(".zip")

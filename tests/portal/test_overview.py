@@ -167,10 +167,10 @@ async def test_users_and_requests_are_those_that_were_counted(
         )
     visitor = await signed_in(Role.SUPPORT)
     said = text_of(visitor.get("/admin/overview?range=7d"))
-    assert "Unique users 10 Error rate 10.00 %" in said
-    assert "Unique users 12 " in text_of(visitor.get("/admin/overview?range=90d"))
+    assert "Unique users in the period 10 Error rate of token requests 10.00 %" in said
+    assert "Unique users in the period 12 " in text_of(visitor.get("/admin/overview?range=90d"))
     past = text_of(visitor.get(f"/admin/overview?from={today - timedelta(days=9)}&to={today - timedelta(days=1)}"))
-    assert "Unique users known of periods up to today" in past
+    assert "Unique users in the period not known" in past
     users = rows_of(visitor.get("/admin/overview/users.csv?range=7d"))
     assert [row["Unique users a day"] for row in users] == ["0.0", "0.0", "0.0", "9.0", "0.0", "0.0", "4.0"]
 
@@ -180,7 +180,7 @@ async def test_an_institution_of_which_nothing_is_counted_is_told_so(signed_in: 
     page = visitor.get("/admin/overview")
     assert page.status_code == 200
     assert "Nothing has been counted here yet" in text_of(page)
-    assert "The worker has not counted anything yet" in text_of(page)
+    assert "Nothing has been counted yet." in text_of(page)
     for name in CHARTS:
         drawn = visitor.get(f"/admin/overview/chart/{name}.svg")
         assert drawn.status_code == (404 if name in ("apps", "categories") else 200), name
@@ -275,7 +275,7 @@ async def test_every_role_sees_the_counts_of_its_own_institution_alone(
     await live_through(services, other, seed=6, days=5, consents=5)
     visitor = await signed_in(role)
     page = visitor.get(f"/admin/overview?institution={other.public_id}")
-    assert "Live consents 0 " in text_of(page)
+    assert "Live consents now 0 " in text_of(page)
     assert visitor.get(f"/admin/overview/chart/apps.svg?institution={other.public_id}").status_code == 404
     assert other.public_id.upper() not in page.text
 
@@ -312,7 +312,7 @@ async def test_a_partner_sees_its_institutions_together_and_one_by_one(
     customers, live, _, _ = map(
         sum, zip(*[await recounted(super_connection, one, today) for one in (bku, other)], strict=True)
     )
-    assert f"Connected customers {customers} Live consents {live} New in the period 40" in text_of(
+    assert f"Connected customers now {customers} Live consents now {live} New in the period 40" in text_of(
         visitor.get("/partner/overview")
     )
     each = {row["Institution"]: row for row in rows_of(visitor.get("/partner/overview/institutions.csv"))}
@@ -358,6 +358,7 @@ def test_legends_have_the_tones_of_charts() -> None:
 def test_axes_have_round_numbers_that_reach_far_enough() -> None:
     assert ticks(0, 0) == [0, 1]
     assert ticks(0, 3) == [0, 1, 2, 3]
+    assert ticks(0, 9) == [0, 5, 10]
     assert ticks(-90, 180) == [-100, 0, 100, 200]
     assert ticks(0, 0.7) == [0, 0.2, 0.4, 0.6, 0.8]
     for most in (1, 7, 99, 100, 101, 12_345, 9_999_999):

@@ -16,7 +16,7 @@ ACTIONS: Final = {
     "application.disabled": "App disabled",
     "application.enabled": "App enabled",
     "application.refused": "App not approved",
-    "branding.changed": "Looks of the dashboard changed",
+    "branding.changed": "Theme changed",
     "consent.disputed": "App not recognised by the customer",
     "consent.revoked": "Sharing with an app stopped",
     "consents.exported": "Consents exported",
@@ -79,6 +79,7 @@ ACTIONS: Final = {
 }
 SUBJECTS: Final = {
     "application": "App",
+    "branding": "Theme",
     "credentials": "API credentials",
     "customer_provider": "Customer authentication",
     "keys": "Keys",
@@ -87,7 +88,8 @@ SUBJECTS: Final = {
     "staff_provider": "Admin authentication",
 }
 _STAFF_SECRET: Final = re.compile(r"cns_(session|setup|page|registration)_[0-9A-Za-z]+")
-_LONGEST: Final = 2_000
+_LONGEST: Final = 300
+"""So much of a value is shown; files have all of it."""
 
 
 def action_words(action: str) -> str:

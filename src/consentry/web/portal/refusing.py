@@ -9,7 +9,7 @@ from consentry.domain.refusal.staff import InsufficientUserAuthentication, NotAl
 from consentry.domain.staff import House
 from consentry.web.errors import RETRY_AFTER_SECONDS, error_headers
 from consentry.web.front import seen
-from consentry.web.portal.rendering import render, render_outside
+from consentry.web.portal.rendering import ROLE_WORDS, render, render_outside
 from consentry.web.portal.signed_in import PREFIX, SignedIn
 
 _TITLES = {
@@ -35,7 +35,7 @@ def refused_page(staff: SignedIn | None, refusal: Refusal, *, status: int, back:
         section="",
         status=status,
         headers=headers_of(refusal),
-        sentence=_SENTENCES.get(type(refusal), refusal.description),
+        sentence=_sentence_for(staff, refusal),
         code=refusal.code,
         back=back if isinstance(refusal, InsufficientUserAuthentication) else "",
     )
@@ -53,6 +53,12 @@ def refused_outside(request: Request, refusal: Refusal, *, house: House, status:
         prefix=PREFIX[house],
         request_id=seen(request).request_id,
     )
+
+
+def _sentence_for(staff: SignedIn, refusal: Refusal) -> str:
+    if isinstance(refusal, NotAllowed):
+        return f"Your role here is {ROLE_WORDS[staff.role]}. An admin of your team can do it, or give you another role."
+    return _SENTENCES.get(type(refusal), refusal.description)
 
 
 def headers_of(refusal: Refusal) -> dict[str, str]:

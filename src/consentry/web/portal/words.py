@@ -15,6 +15,17 @@ ACTORS: Final[Mapping[str, str]] = {
     ActorKind.CUSTOMER: "Customer",
     ActorKind.RECIPIENT: "Data recipient",
 }
+_BROWSERS: Final = {"Edg/": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
+_SYSTEMS: Final = {
+    "Android": "Android",
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Windows": "Windows",
+    "CrOS": "ChromeOS",
+    "Mac OS X": "macOS",
+    "Linux": "Linux",
+}
+"""What browsers and systems call themselves, and what people call them; the first that fits is meant."""
 COUNTED: Final = 1_000
 """Up to so many entries a list says exactly how many there are."""
 
@@ -25,8 +36,15 @@ def moment(at: datetime | None) -> str:
 
 
 def second(at: datetime | None) -> str:
-    """Write a time to the second, so that it sorts: `2024-06-14 19:48:18`; the column says that it is UTC."""
+    """Write a time to the second for files, where it sorts: `2024-06-14 19:48:18`; its column says that it is UTC."""
     return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def instant(at: datetime | None) -> str:
+    """Write a time to the second for a page: `14 Jun 2024, 19:48:18 UTC`, which is broken behind the comma alone."""
+    if at is None:
+        return ""
+    return f"{at.astimezone(UTC):%-d %b %Y,%H:%M:%S UTC}".replace(" ", "\N{NO-BREAK SPACE}").replace(",", ", ")
 
 
 def day(at: datetime | date | None) -> str:
@@ -57,7 +75,7 @@ def hours(number: float | str) -> str:
 
 def as_of(at: datetime | None) -> str:
     """Say until when something is counted."""
-    return "Not counted yet; the worker does that every few seconds." if at is None else f"As of {moment(at)}."
+    return "Not counted yet; that takes a few seconds." if at is None else f"As of {moment(at)}."
 
 
 def thousands(number: int) -> str:
@@ -75,6 +93,14 @@ def word(value: str) -> str:
     return value.replace("_", " ").capitalize()
 
 
+def browser(agent: str | None) -> str:
+    """Name a browser by what it says of itself: `Firefox on Windows`; what is unknown is written as it is."""
+    said = agent or ""
+    name = next((words for token, words in _BROWSERS.items() if token in said), "")
+    system = next((words for token, words in _SYSTEMS.items() if token in said), "")
+    return f"{name} on {system}" if name and system else name or said or "unknown"
+
+
 def actor_words(kind: str) -> str:
     """Say what kind of party acted."""
     return ACTORS.get(kind) or word(kind)
@@ -87,7 +113,8 @@ def _several(number: int, unit: str) -> str:
 FILTERS: Final[Mapping[str, Callable[..., str]]] = {
     "moment": moment,
     "as_of": as_of,
-    "second": second,
+    "instant": instant,
+    "browser": browser,
     "day": day,
     "month": month,
     "span": span,

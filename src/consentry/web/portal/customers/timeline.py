@@ -16,7 +16,7 @@ _PARTIES: Final = {
     Party.CUSTOMER: "the customer",
     Party.BANK: "the bank",
     Party.APP: "the app",
-    Party.SYSTEM: "by itself",
+    Party.SYSTEM: "the system",
 }
 _LAST_READ: Final = "The app read data, the last time so far"
 

@@ -154,7 +154,8 @@ def ticks(least: float, most: float) -> list[float]:
         return [0, 1]
     rough = max(most - least, 0.01) / _TICKS
     size = 10.0 ** floor(log10(rough))
-    step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= rough)
+    steps = (1, 2, 5, 10) if size == 1 else (1, 2, 2.5, 5, 10)  # there are no halves of customers
+    step = next(size * factor for factor in steps if size * factor >= rough)
     if step < 1 and most - least >= 1:
         step = 1
     first, last = floor(least / step), -floor(-most / step)
