@@ -63,6 +63,12 @@ class Narration:
         for name, fact in facts.items():
             self._console.print(Text.assemble((f"  {name:<13}", "dim"), fact))
         self._line()
+        if not prepared.has_past:
+            self._line(
+                "An older version filled this sandbox: its bank has no past, and its charts and logs are nearly empty."
+            )
+            self._line(f"To fill it anew, stop this, then: {own_command()} sandbox reset --yes && {own_command()} demo")
+            self._line()
 
     def portals(self, sign_ins: Sequence[SignIn]) -> None:
         """Tell who may sign in where, and how to come to a token from there."""

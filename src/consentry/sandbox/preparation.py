@@ -16,7 +16,7 @@ from consentry.domain.staff import House
 from consentry.keyring import Keyring
 from consentry.sandbox.bank import make_bank
 from consentry.sandbox.demo_file import Demo, SignIn
-from consentry.sandbox.houses import ACTOR, fill, look_after, make_institution
+from consentry.sandbox.houses import ACTOR, CROWDS, fill, look_after, make_institution
 from consentry.sandbox.people import HOUSES, people_of
 from consentry.sandbox.places import Places
 from consentry.sandbox.staffing import staff_houses
@@ -41,6 +41,7 @@ class Prepared:
     """A sandbox that is ready, and which of its parts were made just now.
 
     `customers` are those whom one meets in the bank's app; `all_customers` and `all_consents` count the others too.
+    Without `has_past` the others are missing: an older version filled the sandbox.
     """
 
     institution: str
@@ -49,6 +50,7 @@ class Prepared:
     customers: tuple[CustomerCount, ...]
     all_customers: int
     all_consents: int
+    has_past: bool
     is_new: bool
     has_new_secret: bool
 
@@ -124,6 +126,7 @@ async def prepare(
         customers=tuple(customers),
         all_customers=all_customers,
         all_consents=all_consents,
+        has_past=all_customers >= len(bank.customers) + CROWDS[INSTITUTION],
         is_new=is_new,
         has_new_secret=has_new_secret,
     )
