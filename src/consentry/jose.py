@@ -31,6 +31,8 @@ _LONGEST_ID_TOKEN: Final = 16 * 1024
 _ID_TOKEN_ALGORITHMS: Final = {
     "RS256": "RSA", "PS256": "RSA", "ES256": "EC", "ES384": "EC", "EdDSA": "OKP", "Ed25519": "OKP"
 }  # fmt: skip
+_LOGOUT_TYPES: Final = frozenset({"logout+jwt", "jwt"})
+_LOGOUT_EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
 _CLOCKS_DIFFER: Final = 60
 _OLDEST_ID_TOKEN: Final = 600
 
@@ -236,7 +238,7 @@ def _decode(text: bytes) -> bytes:
 
 
 class InvalidIdToken(Exception):
-    """A text is no ID token for this client and sign-in; the message says what is wrong."""
+    """A text is no ID token for this client and sign-in, or no logout token; the message says what is wrong."""
 
 
 def read_id_token(
@@ -261,6 +263,53 @@ def read_id_token(
         InvalidIdToken: it can't be believed.
     """
     from authlib.oidc.core import CodeIDToken
+    from joserfc.errors import JoseError
+
+    header, payload = _verified(text, keys)
+    try:
+        claims = CodeIDToken(
+            payload,
+            header,
+            {"iss": {"essential": True, "value": issuer}, "aud": {"essential": True, "value": client_id}},
+            {"nonce": nonce, "client_id": client_id, "access_token": access_token},
+        )
+        claims.validate(now=now, leeway=_CLOCKS_DIFFER)
+    except (JoseError, ValueError, TypeError, KeyError) as error:
+        raise InvalidIdToken(f"{type(error).__name__}: {error}"[:200]) from error
+    _check_times(claims, now=now)
+    signed_in_at = claims.get("auth_time")
+    if type(signed_in_at) is not int:
+        raise InvalidIdToken("it does not tell when the person signed in (auth_time), as max_age asks")
+    if not signed_in_since - _CLOCKS_DIFFER <= signed_in_at <= now + _CLOCKS_DIFFER:
+        raise InvalidIdToken("the person signed in too long ago (auth_time) for what was asked (max_age)")
+    return dict(claims)
+
+
+def read_logout_token(text: str, *, keys: bytes, issuer: str, client_id: str, now: int) -> dict[str, object]:
+    """Verify a logout token (OpenID Connect Back-Channel Logout 1.0, section 2.6) and give its claims.
+
+    Keys, algorithms and times are those of ID tokens. An ID token is none: it lacks the event, and has a `nonce`.
+
+    Raises:
+        InvalidIdToken: it can't be believed.
+    """
+    header, claims = _verified(text, keys)
+    if str(header.get("typ", "JWT")).lower() not in _LOGOUT_TYPES:
+        raise InvalidIdToken("it is of another type")
+    if claims.get("iss") != issuer or claims.get("aud") not in (client_id, [client_id]):
+        raise InvalidIdToken("it is of another provider or for another client")
+    _check_times(claims, now=now)
+    events = claims.get("events")
+    if not isinstance(events, dict) or not isinstance(events.get(_LOGOUT_EVENT), dict) or "nonce" in claims:
+        raise InvalidIdToken("it is no logout token")
+    named = [claims[claim] for claim in ("jti", "sub", "sid") if claim in claims]
+    if "jti" not in claims or len(named) < 2 or not all(isinstance(name, str) and name for name in named):
+        raise InvalidIdToken("it names nobody and no session, or has no id (jti)")
+    return claims
+
+
+def _verified(text: str, keys: bytes) -> tuple[dict[str, object], dict[str, object]]:
+    """Give header and claims of a provider's token that one of its keys has signed."""
     from joserfc import jws
     from joserfc.errors import JoseError
     from joserfc.jwk import KeySet
@@ -273,24 +322,21 @@ def read_id_token(
         if algorithm not in _ID_TOKEN_ALGORITHMS or header.get("crit") is not None or "b64" in header:
             raise InvalidIdToken("its algorithm or its header is not allowed")
         found = jws.deserialize_compact(text, KeySet.import_key_set(_usable(keys, algorithm)), [algorithm])
-        claims = CodeIDToken(
-            _read_object(found.payload),
-            header,
-            {"iss": {"essential": True, "value": issuer}, "aud": {"essential": True, "value": client_id}},
-            {"nonce": nonce, "client_id": client_id, "access_token": access_token},
-        )
-        claims.validate(now=now, leeway=_CLOCKS_DIFFER)
+        return dict(header), _read_object(found.payload)
     except (JoseError, ValueError, TypeError, KeyError, msgspec.DecodeError) as error:
         raise InvalidIdToken(f"{type(error).__name__}: {error}"[:200]) from error
-    issued_at = claims["iat"]
-    if type(issued_at) is not int or type(claims["exp"]) is not int or now - issued_at > _OLDEST_ID_TOKEN:
+
+
+def _check_times(claims: Mapping[str, object], *, now: int) -> None:
+    """Check that a token was issued within the last ten minutes and has not expired."""
+    issued_at, expires_at = claims.get("iat"), claims.get("exp")
+    if (
+        type(issued_at) is not int
+        or type(expires_at) is not int
+        or not -_CLOCKS_DIFFER <= now - issued_at <= _OLDEST_ID_TOKEN
+        or now - expires_at >= _CLOCKS_DIFFER
+    ):
         raise InvalidIdToken("its times are not right")
-    signed_in_at = claims.get("auth_time")
-    if type(signed_in_at) is not int:
-        raise InvalidIdToken("it does not tell when the person signed in (auth_time), as max_age asks")
-    if not signed_in_since - _CLOCKS_DIFFER <= signed_in_at <= now + _CLOCKS_DIFFER:
-        raise InvalidIdToken("the person signed in too long ago (auth_time) for what was asked (max_age)")
-    return dict(claims)
 
 
 def _usable(keys: bytes, algorithm: str) -> "KeySetSerialization":

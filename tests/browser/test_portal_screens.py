@@ -86,6 +86,7 @@ OUTSIDE_SCREENS: Screens = {
 STEP_UP_SCREENS: Screens = {
     "step-up": ("/admin/settings/team/invite", None, "Code: insufficient_user_authentication"),
     "step-up-notice": ("/admin/configuration/consent-dashboard", None, "Sign in again to go on"),
+    "step-up-provider": ("/admin/settings/authentication", None, "Back-channel logout URI"),
 }
 
 
@@ -112,6 +113,7 @@ async def test_the_ways_to_sign_in_again_fit_their_window_and_are_accessible(
 ) -> None:
     """R87."""
     watch.tolerate("403")
+    await establish(office.services, bku, "https://idp.bank.example")
     await look_at(await office.enter(context, bku, age=timedelta(hours=1)), office, "portal", STEP_UP_SCREENS)
 
 

@@ -18,6 +18,7 @@ from consentry.usecases.services import Services
 from tests.builders import Tenant
 from tests.conftest import Database, make_database, make_tenant
 from tests.openid_provider import running_provider
+from tests.portal.liar import Liar, running_liar
 from tests.portal.visiting import Visitor, begin, make_member
 from tests.ports import held_port
 from tests.serving import Service, start_service
@@ -90,6 +91,13 @@ async def partner(services: Services) -> Tenant:
     async with services.session.begin() as connection:
         partner_id = await houses.add_partner(connection, public_id=public_id, name=public_id.upper(), host=None)
     return Tenant(institution_id=partner_id, public_id=public_id, client_id="", client_secret="")
+
+
+@pytest.fixture
+def liar(liar_port: int) -> Iterator[Liar]:
+    """Somebody who plays a provider, and lies as a test has them."""
+    with running_liar(liar_port) as running:
+        yield running
 
 
 @pytest.fixture

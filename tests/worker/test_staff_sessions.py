@@ -33,14 +33,14 @@ async def test_sessions_that_ended_long_ago_are_forgotten_and_live_ones_stay(
             for _ in range(2)
         ]
         await staff_sessions.end(connection, house, begun[0].session_id)
-        for state in (b"old", b"new"):
-            assert await staff_sessions.spend_state(connection, house, state)
-        assert not await staff_sessions.spend_state(connection, house, b"new")
+        for state in ("old", "new"):
+            assert await staff_sessions.spend(connection, house, state)
+        assert not await staff_sessions.spend(connection, house, "new")
     await super_connection.execute(
         "update consentry.staff_sessions set ended_at = now() - interval '31 days' where ended_at is not null"
     )
     await super_connection.execute(
-        "update consentry.staff_sign_ins set spent_at = now() - interval '1 hour' where state = 'old'"
+        "update consentry.staff_sign_ins set spent_at = now() - interval '1 hour' where state = sha256('old')"
     )
     assert await forget_old_sessions(services.session) == 2
     assert await forget_old_sessions(services.session) == 0

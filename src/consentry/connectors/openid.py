@@ -1,4 +1,4 @@
-"""Sign-in at somebody's OpenID provider: what is asked of it, and what is believed of its answers.
+"""Sign-in at somebody's OpenID provider: what is asked of it, and what is believed of its answers and its sign-outs.
 
 The code flow of OpenID Connect Core 1.0 with PKCE (RFC 7636), `state`, `nonce`, and `iss` where the provider says that
 it sends one (RFC 9207). Who a person is here, and whether they may come in, is decided by the use cases; where `state`
@@ -17,6 +17,7 @@ import msgspec
 from consentry import jose
 from consentry.connectors.outbound import Outbound
 from consentry.domain.refusal.provider import AddressSilent, ProviderUnusable, SignInFailed
+from consentry.domain.refusal.request import InvalidRequest
 
 SCOPE: Final = "openid email profile"
 DISCOVERY: Final = "/.well-known/openid-configuration"
@@ -32,6 +33,7 @@ class ProviderMetadata(msgspec.Struct, frozen=True):
     token_endpoint: str
     jwks_uri: str
     authorization_response_iss_parameter_supported: bool = False
+    backchannel_logout_supported: bool = False
     code_challenge_methods_supported: tuple[str, ...] | None = None
 
 
@@ -61,14 +63,28 @@ class SignInAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who signed in, and when: known for good by `issuer` and `subject`; the rest is what the provider says today."""
+    """Who signed in, and when: known for good by `issuer` and `subject`; the rest is what the provider says today.
+
+    `sid` is the session at the provider, where it names it.
+    """
 
     issuer: str
     subject: str
     authenticated_at: datetime
+    sid: str | None
     email: str | None
     email_verified: bool
     name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Logout:
+    """That somebody was signed out at the provider: `subject`, or the session `sid` there, or both; known by `jti`."""
+
+    issuer: str
+    subject: str | None
+    sid: str | None
+    jti: str
 
 
 class _TokenAnswer(msgspec.Struct, frozen=True):
@@ -181,11 +197,33 @@ async def exchange(
         tokens = _read_tokens(answer.body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise ProviderUnusable("The provider's answer holds no ID token; ask for the scope openid there.") from None
-    keys = await outbound.get(client.metadata.jwks_uri)
-    if keys.status != 200:
+    keys = await _keys(outbound, client)
+    return _identity(_verified(tokens, keys, client=client, attempt=attempt, now=now))
+
+
+async def read_logout(outbound: Outbound, client: OpenIdClient, token: str, *, now: int) -> Logout:
+    """Verify a logout token of a provider (OpenID Connect Back-Channel Logout 1.0) and give whom it is about.
+
+    Raises:
+        AddressRefused, AddressSilent: one of the provider's addresses.
+        InvalidRequest: the token can't be believed.
+    """
+    keys = await _keys(outbound, client)
+    try:
+        claims = jose.read_logout_token(
+            token, keys=keys, issuer=client.metadata.issuer, client_id=client.client_id, now=now
+        )
+    except jose.InvalidIdToken as error:
+        raise InvalidRequest(f"The logout token is refused: {error}.") from error
+    subject, sid = (None if claim not in claims else str(claims[claim]) for claim in ("sub", "sid"))
+    return Logout(issuer=client.metadata.issuer, subject=subject, sid=sid, jti=str(claims["jti"]))
+
+
+async def _keys(outbound: Outbound, client: OpenIdClient) -> bytes:
+    answer = await outbound.get(client.metadata.jwks_uri)
+    if answer.status != 200:
         raise AddressSilent
-    claims = _verified(tokens, keys.body, client=client, attempt=attempt, now=now)
-    return _identity(claims)
+    return answer.body
 
 
 def _verified(
@@ -207,7 +245,7 @@ def _verified(
 
 
 def _identity(claims: Mapping[str, object]) -> Identity:
-    subject, email, name, auth_time = (claims.get(claim) for claim in ("sub", "email", "name", "auth_time"))
+    subject, email, name, auth_time, sid = (claims.get(claim) for claim in ("sub", "email", "name", "auth_time", "sid"))
     if not isinstance(auth_time, int):
         raise AssertionError
     if not isinstance(subject, str) or not 0 < len(subject) <= _LONGEST_SUBJECT or not subject.isprintable():
@@ -216,6 +254,7 @@ def _identity(claims: Mapping[str, object]) -> Identity:
         issuer=str(claims["iss"]),
         subject=subject,
         authenticated_at=datetime.fromtimestamp(auth_time, UTC),
+        sid=sid if isinstance(sid, str) and 0 < len(sid) <= _LONGEST_SUBJECT and sid.isprintable() else None,
         email=email if isinstance(email, str) and 0 < len(email) <= _LONGEST_EMAIL and email.isprintable() else None,
         email_verified=claims.get("email_verified") is True,
         name=name[:200] if isinstance(name, str) and name.isprintable() else None,

@@ -14,6 +14,8 @@ from consentry.domain.refusal.institution import InvalidSettings
 
 CALLBACK: Final = "/sign-in/callback"
 """Below a portal's prefix: the redirect URI to be registered at the provider."""
+BACK_CHANNEL_LOGOUT: Final = "/back-channel-logout"
+"""Below a portal's prefix, with the house's public id after it: where the provider tells that somebody signed out."""
 _CLIENT_ID: Final = re.compile(r"[!-~]{1,255}")
 _SECRET: Final = re.compile(r"[ -~]{1,500}")
 _LONGEST_URL: Final = 500
@@ -23,7 +25,8 @@ _LONGEST_URL: Final = 500
 class StaffProvider:
     """A provider as it is stored, without its secret, which is missing only after the key was lost it was stored under.
 
-    `version` counts the configurations of a house: no two of them share one.
+    `version` counts the configurations of a house: no two of them share one. `signs_out` is whether it says that it
+    tells of sign-outs (OpenID Connect Back-Channel Logout 1.0), None where that was not read.
     """
 
     discovery_url: str
@@ -32,6 +35,7 @@ class StaffProvider:
     has_secret: bool
     version: int
     changed_at: datetime
+    signs_out: bool | None
 
 
 def check_staff_provider(*, discovery_url: str, client_id: str, client_secret: str) -> None:

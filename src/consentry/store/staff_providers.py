@@ -12,7 +12,7 @@ from consentry.store.session import Connection
 State: TypeAlias = Literal["current", "pending"]
 _COLUMNS: Final = (
     "discovery_url, issuer, client_id, sealed_secret is not null as has_secret, version, changed_at, "
-    "sealed_secret, sealed_under"
+    "signs_out, sealed_secret, sealed_under"
 )
 
 
@@ -54,18 +54,19 @@ async def write(
     issuer: str,
     client_id: str,
     secret: SealedSecret,
+    signs_out: bool | None,
 ) -> int:
     """Store a provider in the place of the one that has this state; give its version."""
     version: int = await connection.fetchval(
         """insert into consentry.staff_providers
                (institution_id, state, discovery_url, issuer, client_id, sealed_secret, sealed_under,
-                version, changed_at)
-           select $1, $2, $3, $4, $5, $6, $7, coalesce(max(version), 0) + 1, consentry.now()
+                signs_out, version, changed_at)
+           select $1, $2, $3, $4, $5, $6, $7, $8, coalesce(max(version), 0) + 1, consentry.now()
            from consentry.staff_providers where institution_id = $1
            on conflict (institution_id, state) do update
            set discovery_url = excluded.discovery_url, issuer = excluded.issuer, client_id = excluded.client_id,
                sealed_secret = excluded.sealed_secret, sealed_under = excluded.sealed_under,
-               version = excluded.version, changed_at = excluded.changed_at
+               signs_out = excluded.signs_out, version = excluded.version, changed_at = excluded.changed_at
            returning version""",
         institution_id,
         state,
@@ -74,6 +75,7 @@ async def write(
         client_id,
         secret.sealed,
         secret.under,
+        signs_out,
     )
     return version
 
@@ -154,6 +156,7 @@ def _stored(row: asyncpg.Record) -> StoredProvider:
             has_secret=row["has_secret"],
             version=row["version"],
             changed_at=row["changed_at"],
+            signs_out=row["signs_out"],
         ),
         secret=SealedSecret(row["sealed_secret"], row["sealed_under"]) if row["has_secret"] else None,
     )

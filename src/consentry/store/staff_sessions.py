@@ -1,5 +1,6 @@
 """Sessions of staff: begun at sign-in, used at each request, ended by sign-out, removal or time."""
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -23,6 +24,7 @@ class NewSession:
     csrf: str = field(repr=False)
     lasts: timedelta
     authenticated_at: datetime | None
+    provider_sid: str | None
     source: str | None
     browser: str | None
 
@@ -61,9 +63,9 @@ async def begin(connection: Connection, institution_id: int, new: NewSession) ->
     session_id: UUID = await connection.fetchval(
         """insert into consentry.staff_sessions
                (institution_id, session_id, member_id, kind, mac, pepper_id, csrf, began_at, used_at, expires_at,
-                authenticated_at, source, browser)
+                authenticated_at, provider_sid, source, browser)
            values ($1, consentry.time_ordered_id(consentry.now()), $2, $3, $4, $5, $6, consentry.now(),
-                   consentry.now(), consentry.now() + $7, $8, $9, $10)
+                   consentry.now(), consentry.now() + $7, $8, $9, $10, $11)
            returning session_id""",
         institution_id,
         new.member_id,
@@ -73,6 +75,7 @@ async def begin(connection: Connection, institution_id: int, new: NewSession) ->
         new.csrf,
         new.lasts,
         new.authenticated_at,
+        new.provider_sid,
         new.source,
         None if new.browser is None else new.browser[:_LONGEST_BROWSER].replace("\x00", ""),
     )
@@ -139,6 +142,29 @@ async def end_all_of(
     return len(rows)
 
 
+async def end_at_provider(
+    connection: Connection, institution_id: int, *, issuer: str, subject: str | None, sid: str | None
+) -> list[UUID]:
+    """End the live sessions that began with a session at a provider, or of somebody there; give whose each was.
+
+    Where both are told, it is that person's sessions of this `sid`, and those of which no `sid` is known.
+    """
+    rows = await connection.fetch(
+        """update consentry.staff_sessions s set ended_at = consentry.now()
+           from consentry.staff_members m
+           where s.institution_id = $1 and s.kind = 'staff' and s.ended_at is null and s.expires_at > consentry.now()
+             and m.institution_id = s.institution_id and m.member_id = s.member_id
+             and m.issuer = $2 and ($3::text is null or m.subject = $3)
+             and ($4::text is null or s.provider_sid = $4 or (s.provider_sid is null and $3 is not null))
+           returning s.member_id""",
+        institution_id,
+        issuer,
+        subject,
+        sid,
+    )
+    return [row[0] for row in rows]
+
+
 async def end_setups(connection: Connection, institution_id: int) -> None:
     """End what was begun with links for a first admin."""
     await connection.execute(
@@ -176,19 +202,19 @@ async def live_ones(
     return [ListedSession(*row) for row in rows]
 
 
-async def spend_state(connection: Connection, institution_id: int, state: bytes) -> bool:
-    """Use a sign-in's state, as its SHA-256, up; False if it was used before."""
+async def spend(connection: Connection, institution_id: int, told: str) -> bool:
+    """Use up what a provider answered or told, known by a sign-in's state or a logout's jti; False if it was before."""
     spent = await connection.fetchval(
         """insert into consentry.staff_sign_ins (institution_id, state, spent_at) values ($1, $2, consentry.now())
            on conflict do nothing returning true""",
         institution_id,
-        state,
+        hashlib.sha256(told.encode()).digest(),
     )
     return bool(spent)
 
 
 async def delete_answered(connection: Connection, *, older_than: timedelta) -> int:
-    """Delete, in the houses in sight, what was remembered of sign-ins that were answered so long ago."""
+    """Delete, in the houses in sight, what was remembered of sign-ins and logouts that were told so long ago."""
     rows = await connection.fetch(
         "delete from consentry.staff_sign_ins where spent_at < consentry.now() - $1::interval returning true",
         older_than,

@@ -3,7 +3,6 @@
 Who the identity is here, and what that is good for, is decided by come_in.py, set_up.py and change_provider.py.
 """
 
-import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -55,7 +54,7 @@ async def begin_sign_in(services: Services, outbound: Outbound, wish: Wish, *, h
         found = await open_provider(services, connection, wish.institution_id, _STATES[wish.purpose])
         moment = await clock.now(connection)
     attempt = new_attempt(services, wish, version=found.provider.version, begun_at=int(moment.timestamp()))
-    client = await _client(outbound, found, redirect_uri=wish.redirect_uri)
+    client = await client_at(outbound, found, redirect_uri=wish.redirect_uri)
     return BegunSignIn(
         address=sign_in_address(client, attempt.asked, login_hint=wish.login_hint),
         sealed=seal_attempt(services.keyring, attempt, house=house),
@@ -114,14 +113,12 @@ async def _identify(services: Services, outbound: Outbound, attempt: Attempt, an
         moment = int((await clock.now(connection)).timestamp())
         if not 0 <= moment - attempt.begun_at <= SIGN_IN_SECONDS:
             raise SignInFailed("The sign-in took longer than 10 minutes; begin again.")
-        if not await staff_sessions.spend_state(
-            connection, attempt.institution_id, hashlib.sha256(attempt.state.encode()).digest()
-        ):
+        if not await staff_sessions.spend(connection, attempt.institution_id, attempt.state):
             raise SignInFailed("This sign-in has been used; begin again.")
     async with services.session.begin(attempt.institution_id) as connection:
         found = await open_provider(services, connection, attempt.institution_id, _STATES[attempt.purpose])
     check_same(found, attempt)
-    client = await _client(outbound, found, redirect_uri=attempt.redirect_uri)
+    client = await client_at(outbound, found, redirect_uri=attempt.redirect_uri)
     code = code_of(client, attempt.asked, answer)
     return await exchange(outbound, client, attempt.asked, code=code, now=moment)
 
@@ -136,7 +133,12 @@ def check_same(found: OpenProvider, attempt: Attempt) -> None:
         raise SignInFailed("The settings of the sign-in were changed meanwhile; begin again.")
 
 
-async def _client(outbound: Outbound, found: OpenProvider, *, redirect_uri: str) -> OpenIdClient:
+async def client_at(outbound: Outbound, found: OpenProvider, *, redirect_uri: str = "") -> OpenIdClient:
+    """Give a provider as it describes itself now, and our registration there.
+
+    Raises:
+        AddressRefused, AddressSilent, ProviderUnusable: it can't be used at present.
+    """
     metadata = await discover(outbound, found.provider.discovery_url)
     if metadata.issuer != found.provider.issuer:
         raise ProviderUnusable("The provider names another issuer than when it was set up.")

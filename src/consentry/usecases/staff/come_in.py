@@ -77,6 +77,7 @@ async def begin_session_of(
         member_id=member_id,
         browser=visit.browser,
         authenticated_at=identity.authenticated_at,
+        provider_sid=identity.sid,
     )
     await audit.record(
         connection,

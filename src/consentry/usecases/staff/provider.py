@@ -57,6 +57,7 @@ async def establish_provider(
             issuer=issuer,
             client_id=client_id,
             secret=seal_secret(services, institution_id, client_secret),
+            signs_out=None,
         )
         await know_anew(connection, institution_id, issuer=issuer)
         await record_change(connection, institution_id, before=before, actor=actor)
@@ -107,6 +108,7 @@ async def propose_provider(
             issuer=metadata.issuer,
             client_id=client_id,
             secret=seal_secret(services, institution_id, secret),
+            signs_out=metadata.backchannel_logout_supported,
         )
         found = await staff_providers.find(connection, institution_id, "pending")
         if found is None:

@@ -43,10 +43,12 @@ async def begin_session(
     kind: str = "staff",
     lasts: timedelta = LONGEST,
     authenticated_at: datetime | None = None,
+    provider_sid: str | None = None,
 ) -> BegunSession:
     """Begin a session of a member in the caller's transaction, which records the sign-in.
 
-    `authenticated_at` is when the provider says that they signed in there; None where nobody did.
+    `authenticated_at` is when the provider says that they signed in there, None where nobody did, and `provider_sid`
+    the session there.
     """
     secret = new_staff_secret(StaffSecret.SESSION, services.choose)
     pepper_id = services.keyring.current_pepper
@@ -61,6 +63,7 @@ async def begin_session(
             csrf=random_base62(services.choose, length=_CSRF_LENGTH),
             lasts=lasts,
             authenticated_at=authenticated_at,
+            provider_sid=provider_sid,
             source=browser.source,
             browser=browser.name,
         ),

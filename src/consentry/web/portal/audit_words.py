@@ -69,6 +69,7 @@ ACTIONS: Final = {
     "staff.set_up": "Set-up of the staff's sign-in",
     "staff.signed_in": "Sign-in",
     "staff.signed_out": "Sign-out",
+    "staff.signed_out_at_provider": "Sign-out at the identity provider",
     "staff.signed_out_everywhere": "Sign-out everywhere",
     "staff_provider.changed": "Change of admin authentication",
     "staff_provider.forgotten": "Admin authentication forgotten",

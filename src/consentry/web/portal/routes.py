@@ -14,7 +14,7 @@ from consentry.domain.staff import ROLES, House
 from consentry.usecases.services import Services
 from consentry.web.errors import page_status
 from consentry.web.partner import routes as partner
-from consentry.web.portal import account, signing_in
+from consentry.web.portal import account, back_channel, signing_in
 from consentry.web.portal.configuration import api_settings, credentials, customer_authentication, embedding
 from consentry.web.portal.customers import routes as customers
 from consentry.web.portal.doors import Gate, PortalRoute, RouteWithoutRole, route_of
@@ -69,7 +69,7 @@ def routes(services: Services, settings: Settings, admission: Admission | None =
     return [
         ASSETS.route,
         documentation.ASSETS.route,
-        *(route for outside in outsides for route in signing_in.routes(outside)),
+        *(route for outside in outsides for route in (*signing_in.routes(outside), *back_channel.routes(outside))),
         *joined(services, [*pages(services, settings, outbound), *_ends()]),
     ]
 

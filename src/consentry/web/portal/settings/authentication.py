@@ -9,7 +9,7 @@ from consentry.domain.refusal import Refusal
 from consentry.domain.refusal.institution import InvalidSettings
 from consentry.domain.refusal.request import TemporarilyUnavailable
 from consentry.domain.staff import Role
-from consentry.domain.staff_provider import CALLBACK
+from consentry.domain.staff_provider import BACK_CHANNEL_LOGOUT, CALLBACK
 from consentry.usecases.staff.ask_provider import begin_sign_in
 from consentry.usecases.staff.attempts import Purpose, Wish
 from consentry.usecases.staff.provider import drop_proposal, propose_provider, show_provider
@@ -64,7 +64,7 @@ class AuthenticationPages:
         wish = Wish(
             institution_id=staff.institution_id,
             public_id=staff.institution,
-            redirect_uri=await self._redirect_uri(request, staff),
+            redirect_uri=f"{await self._portal(request, staff)}{CALLBACK}",
             purpose=Purpose.CHANGE,
             then=f"{path}?notice=changed",
             session_id=str(staff.session_id),
@@ -77,15 +77,16 @@ class AuthenticationPages:
         except Refusal as refusal:
             return outside.refuse(request, refusal, back=path)
 
-    async def _redirect_uri(self, request: Request, staff: SignedIn) -> str:
+    async def _portal(self, request: Request, staff: SignedIn) -> str:
         outside = self._outside
         origin = await portal_origin(outside.services, outside.settings, request, staff.institution_id)
-        return f"{origin}{staff.prefix}{CALLBACK}"
+        return f"{origin}{staff.prefix}"
 
     async def _page(
         self, request: Request, staff: SignedIn, *, typed: dict[str, str], problems: dict[str, str], status: int
     ) -> Response:
         services = self._outside.services
+        portal = await self._portal(request, staff)
         return render(
             staff,
             "settings/authentication.html",
@@ -95,7 +96,8 @@ class AuthenticationPages:
             told=told_of(request, _TOLD),
             current=await show_provider(services, staff.institution_id),
             pending=await show_provider(services, staff.institution_id, state="pending"),
-            redirect_uri=await self._redirect_uri(request, staff),
+            redirect_uri=f"{portal}{CALLBACK}",
+            logout_uri=f"{portal}{BACK_CHANNEL_LOGOUT}/{staff.institution}",
             path=f"{staff.prefix}{_PATH}",
             typed={name: typed.get(name, "") for name in FIELDS},
             problems={name: problems.get(name, "") for name in FIELDS},
