@@ -41,6 +41,13 @@ def test_everything_has_a_safe_default() -> None:
         ("SMTP_URL", "smtp://user@mail.bank.internal"),
         ("SMTP_URL", "smtp://:canary@mail.bank.internal"),
         ("SMTP_URL", "smtp://mail.bank\r\n.internal"),
+        ("SECURITY_CONTACT", "security@bank.example"),
+        ("SECURITY_CONTACT", "mailto:security"),
+        ("SECURITY_CONTACT", "http://bank.example/security"),
+        ("SECURITY_CONTACT", "https://"),
+        ("SECURITY_CONTACT", "https://bank.example/\r\nContact: mailto:eve@evil.example"),
+        ("SECURITY_EXPIRES", "next year"),
+        ("SECURITY_EXPIRES", "2027-02-30"),
         ("MAIL_FROM", "consents"),
         ("MAIL_FROM", "consents@bank.example\r\nBcc: eve@evil.example"),
     ],
@@ -80,6 +87,12 @@ def test_a_mail_server_needs_a_sender() -> None:
         Settings.read({"CONSENTRY_SMTP_URL": "smtp://mail.test"})
     named = Settings.read({"CONSENTRY_MAIL_FROM": "Bank of Example <consents@bank.example>"})
     assert named.mail_from == "Bank of Example <consents@bank.example>"
+
+
+@pytest.mark.parametrize("one", [{"CONTACT": "mailto:security@bank.example"}, {"EXPIRES": "2027-11-30"}])
+def test_a_security_contact_needs_a_day_until_which_it_holds(one: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="both"):
+        Settings.read({f"CONSENTRY_SECURITY_{name}": value for name, value in one.items()})
 
 
 def test_secrets_never_show_in_a_representation() -> None:

@@ -7,6 +7,7 @@ variable. What the settings are used for is decided by wiring.py and the command
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Final, TypeVar
@@ -103,6 +104,8 @@ class Settings:
     mail_server: MailServer | None
     mail_from: str | None
     portal_url: str | None
+    security_contact: str | None
+    security_expires: date | None
 
     def __repr__(self) -> str:
         return f"Settings(data_dir={str(self.data_dir)!r}, bind={str(self.bind)!r}, ...)"
@@ -151,6 +154,8 @@ class Settings:
             mail_server=reader.mail_server("SMTP_URL"),
             mail_from=reader.mail_sender("MAIL_FROM"),
             portal_url=reader.public_address("PORTAL_URL"),
+            security_contact=reader.contact("SECURITY_CONTACT"),
+            security_expires=reader.day("SECURITY_EXPIRES"),
         )
         reader.refuse_unknown()
         settings.check_together()
@@ -168,6 +173,8 @@ class Settings:
             raise SettingsError(
                 f"{PREFIX}SMTP_URL is set; set {PREFIX}MAIL_FROM to the address that e-mails come from."
             )
+        if (self.security_contact is None) != (self.security_expires is None):
+            raise SettingsError(f"Set {PREFIX}SECURITY_CONTACT and {PREFIX}SECURITY_EXPIRES both, or none of them.")
 
 
 class _Reader:
@@ -211,6 +218,13 @@ class _Reader:
     def public_address(self, name: str) -> str | None:
         wanted = "an address like https://portal.bank.example, without a path; http only on this machine"
         return self._within(name, None, public_origin, wanted, lambda _: True)
+
+    def contact(self, name: str) -> str | None:
+        wanted = "an address like mailto:security@bank.example or https://bank.example/security"
+        return self._within(name, None, parse_contact, wanted, lambda _: True)
+
+    def day(self, name: str) -> date | None:
+        return self._within(name, None, date.fromisoformat, "a day like 2027-11-30", lambda _: True)
 
     def integer(self, name: str, default: int, *, least: int, most: int) -> int:
         return self._within(name, default, int, f"a whole number from {least} to {most}", lambda v: least <= v <= most)
@@ -302,6 +316,24 @@ def parse_mail_sender(text: str) -> str:
     if not text.isprintable():
         raise ValueError(text)
     return text.strip()
+
+
+def parse_contact(text: str) -> str:
+    """Read where reports of vulnerabilities go (RFC 9116): an address by mailto or https.
+
+    Raises:
+        ValueError: it is none.
+    """
+    parts = urlsplit(text)
+    address = parts.path if parts.scheme == "mailto" else parts.hostname if parts.scheme == "https" else None
+    if not address or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(text)
+    if parts.scheme == "mailto":
+        try:
+            check_email(address)
+        except InvalidSettings:
+            raise ValueError(text) from None
+    return text
 
 
 def parse_bind(text: str) -> Bind:

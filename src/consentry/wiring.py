@@ -122,7 +122,7 @@ def _build_pages(
     surfaces = settings.surfaces
     return build_pages(
         [
-            *operator_pages.routes(services.session, metrics),
+            *operator_pages.routes(services.session, metrics, settings),
             *(api_reference.routes() if "api" in surfaces else []),
             *(published_keys.routes(services.session) if surfaces & {"api", "embed"} else []),
             *(dashboard.routes(services, admission) if "embed" in surfaces else []),

@@ -1,12 +1,12 @@
 """`consentry doctor`: says what is wrong and what to do, each thing on an installation that has it."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from consentry.cli.diagnosis import Level, _clock, look_at_machine
+from consentry.cli.diagnosis import Level, _clock, look_at_contact, look_at_machine
 from consentry.config import Settings
 from consentry.store import mails
 from consentry.usecases.audit.seal_waiting import seal_waiting
@@ -34,6 +34,23 @@ def test_it_names_whose_staff_cannot_sign_in_where_a_portal_is_answered(database
     told = run({**database.environment, "CONSENTRY_SURFACES": "portal"}, "doctor", "--json")
     assert told.code == 0
     assert "staff of bku" in found(told, "warning")["sign-in"]
+
+
+@pytest.mark.parametrize(
+    ("expires", "level", "sentence"),
+    [
+        ("2028-01-01", Level.FINE, "told until 2028-01-01"),
+        ("2027-01-31", Level.WARNING, "is told until 2027-01-31 only"),
+        ("2027-01-01", Level.WARNING, "was told until 2027-01-01 only"),
+    ],
+)
+def test_it_says_when_the_contact_for_reports_needs_another_day(expires: str, level: Level, sentence: str) -> None:
+    """R145."""
+    assert look_at_contact(Settings.read({}), today=date(2027, 1, 1)) == []
+    contact = {"CONSENTRY_SECURITY_CONTACT": "mailto:a@bank.example", "CONSENTRY_SECURITY_EXPIRES": expires}
+    (finding,) = look_at_contact(Settings.read(contact), today=date(2027, 1, 1))
+    assert finding.level is level
+    assert sentence in finding.finding
 
 
 def test_it_makes_nothing_where_there_is_nothing(tmp_path: Path) -> None:

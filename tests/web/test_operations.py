@@ -1,11 +1,13 @@
 """What operators ask of a running service, and what stands beside the API."""
 
 import time
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.serving import Service
+from tests.conftest import Database
+from tests.serving import Service, start_service
 
 
 def test_a_running_service_is_alive_and_ready(service: Service) -> None:
@@ -43,3 +45,23 @@ def test_a_wrong_method_beside_the_api_is_told_the_right_one(service: Service) -
     answer = httpx.post(f"{service.base_url}/live", timeout=60)
     assert (answer.status_code, answer.json()["error"]) == (405, "method_not_allowed")
     assert "GET" in answer.headers["allow"]
+
+
+def test_whom_to_tell_of_a_vulnerability_is_told_where_it_is_set(
+    shared_database: Database, service: Service, tmp_path: Path
+) -> None:
+    """R145: security.txt (RFC 9116)."""
+    assert httpx.get(f"{service.base_url}/.well-known/security.txt", timeout=60).status_code == 404
+    settings = {
+        "CONSENTRY_DATA_DIR": str(tmp_path),
+        "CONSENTRY_WORKERS": "1",
+        "CONSENTRY_SECURITY_CONTACT": "mailto:security@bank.example",
+        "CONSENTRY_SECURITY_EXPIRES": "2099-11-30",
+    }
+    told = start_service({**shared_database.environment, **settings})
+    try:
+        answer = httpx.get(f"{told.base_url}/.well-known/security.txt", timeout=60)
+    finally:
+        told.stop()
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.text == "Contact: mailto:security@bank.example\nExpires: 2099-11-30T00:00:00Z\n"

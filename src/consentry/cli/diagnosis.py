@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -46,6 +46,7 @@ _LEAST_WEEKS: Final = 2.0
 _SEAL_LAG: Final = timedelta(seconds=60)
 _CHECKPOINT_LAG: Final = timedelta(minutes=3)
 _MAIL_LAG: Final = timedelta(minutes=10)
+_CONTACT_LEAST: Final = timedelta(days=30)
 _SPARE_CONNECTIONS: Final = 20
 
 
@@ -111,6 +112,18 @@ def look_at_machine(settings: Settings) -> list[Finding]:
     urls = ", ".join(service.url for service in services)
     found.append(fine("services", f"running on this machine: {urls}" if services else "none runs on this machine"))
     return found
+
+
+def look_at_contact(settings: Settings, *, today: date) -> list[Finding]:
+    """Look whether the contact for reports of vulnerabilities, where one is told, still holds."""
+    expires = settings.security_expires
+    if expires is None:
+        return []
+    left = expires - today
+    if left > _CONTACT_LEAST:
+        return [fine("contact", f"{settings.security_contact}, told until {expires}")]
+    text = f"{settings.security_contact} {'is told' if left > timedelta(0) else 'was told'} until {expires} only."
+    return [warning("contact", text, "See that it is still right, and set a later CONSENTRY_SECURITY_EXPIRES.")]
 
 
 async def look_at_keys(settings: Settings) -> list[Finding]:

@@ -1,11 +1,13 @@
 """`consentry doctor`: looks at the whole installation and says what to do."""
 
+from datetime import UTC, datetime
 from functools import partial
 
 from consentry.cli.diagnosis import (
     Finding,
     Level,
     attempt,
+    look_at_contact,
     look_at_keys,
     look_at_machine,
     look_at_server,
@@ -33,6 +35,7 @@ async def doctor(*, as_json: Json = False) -> int:
     """
     settings = Settings.read()
     findings = [*look_at_machine(settings), *look_at_witnesses(settings)]
+    findings += look_at_contact(settings, today=datetime.now(UTC).date())
     findings += await attempt("keys", partial(look_at_keys, settings))
     findings += await attempt("database", partial(_look_at_database, settings))
     if as_json:
