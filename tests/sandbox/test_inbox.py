@@ -89,6 +89,7 @@ async def test_an_e_mail_without_plain_text_is_not_rendered(mailbox: Mailbox) ->
     [
         ("Open http://127.0.0.1:8080/admin/sign-in?institution=bku.", ["http://127.0.0.1:8080/admin/sign-in?institution=bku"]),
         ("http://localhost:8092/", ["http://localhost:8092/"]),
+        ("It is http://localhost/admin/set-up#cns_setup_x1.", ["http://localhost/admin/set-up#cns_setup_x1"]),
         ("http://localhost:80@evil.example/", []),
         ("http://localhost.evil.example/", []),
         ("http://127.0.0.1.evil.example/", []),

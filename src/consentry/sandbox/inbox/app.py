@@ -22,7 +22,7 @@ from consentry.web.html.pages import templates_of
 
 _ASSETS: Final = Assets("consentry.sandbox.inbox", "/assets/")
 _LOCAL: Final = re.compile(
-    r"https?://(?:localhost|127\.0\.0\.1)(?::\d{1,5})?(?:/(?:[\w\-./?&=%~+]*[\w\-/=%~+])?)?(?![\w@:]|\.\w)"
+    r"https?://(?:localhost|127\.0\.0\.1)(?::\d{1,5})?(?:/(?:[\w\-./?&=%~+#]*[\w\-/=%~+])?)?(?![\w@:]|\.\w)"
 )
 _HEADERS: Final = {
     "Cache-Control": "no-store",
