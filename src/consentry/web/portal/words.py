@@ -75,7 +75,7 @@ def hours(number: float | str) -> str:
 
 def as_of(at: datetime | None) -> str:
     """Say until when something is counted."""
-    return "Not counted yet; that takes a few seconds." if at is None else f"As of {moment(at)}."
+    return "Not counted yet; that takes a minute at most." if at is None else f"As of {moment(at)}."
 
 
 def thousands(number: int) -> str:
