@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -22,13 +23,14 @@ from consentry.usecases.services import Services
 from tests.builders import ACCOUNTS, Tenant, add_consent, add_customer
 from tests.faults.linearizability import Operation, check
 from tests.faults.processes import kill, workers_of
-from tests.flows.caller import NO_ANSWER, Caller, opened_http, shared_accounts
+from tests.flows.caller import NO_ANSWER, Caller, eventually, opened_http, shared_accounts
 from tests.serving import Service
 
 pytestmark = pytest.mark.serial
 
 CLIENTS = 16
 LEAST_ANSWERS = 300
+LEAST_BETWEEN_KILLS = 30
 PATIENCE = 120
 CUSTOMERS = ("ann", "bob")
 CONSENTS = 2
@@ -85,13 +87,9 @@ class Recorder:
     of_tokens: dict[str, list[Operation[Any, Any]]] = field(default_factory=lambda: defaultdict(list))
     of_consents: dict[str, list[Operation[Any, Any]]] = field(default_factory=lambda: defaultdict(list))
     tokens: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    answered: int = 0
     unknown: int = 0
     faults: list[str] = field(default_factory=list)
-
-    @property
-    def answered(self) -> int:
-        """Count what was asked of consents."""
-        return sum(len(history) for history in self.of_consents.values())
 
     @property
     def has_revoked(self) -> bool:
@@ -104,6 +102,10 @@ class Recorder:
         late = time.monotonic() - self.ends
         has_enough = self.answered > LEAST_ANSWERS and self.unknown > 0 and self.has_revoked
         return late > PATIENCE or (late > 0 and has_enough)
+
+    async def has_answered(self, wanted: int) -> bool:
+        """Tell whether there are so many answers, or there will be no more."""
+        return self.answered >= wanted or self.is_over
 
     async def act(self) -> None:
         """Be one client until the end."""
@@ -190,6 +192,7 @@ class Recorder:
             return None
         if answer.status_code >= 500 or answer.status_code == 404:
             self.faults.append(answer.text)
+        self.answered += 1
         return answer
 
     @staticmethod
@@ -202,10 +205,13 @@ async def _trouble(service: Service, recorder: Recorder) -> None:
     """Kill workers at random moments, and pause others for a moment, until the end.
 
     The eldest dies: one worker may have taken every connection, and would otherwise be spared each time by chance.
+    Nothing more happens before the service answers again, however long its workers take to start.
     """
     chance = recorder.chance
     for number in count():
+        wanted = recorder.answered + LEAST_BETWEEN_KILLS
         await asyncio.sleep(chance.uniform(0.3, 3.5))
+        await eventually(partial(recorder.has_answered, wanted), seconds=2 * PATIENCE)
         if recorder.is_over:
             return
         workers = await asyncio.to_thread(workers_of, service)
