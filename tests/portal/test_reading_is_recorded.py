@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from consentry.domain.credential import new_secret
 from consentry.domain.customer import CustomerSearch, search_id
 from consentry.domain.staff import House, Role
 from consentry.store import houses
@@ -217,6 +218,24 @@ async def test_without_its_audit_entry_nothing_is_read(visitors: Any, super_conn
     assert answer.status_code == 503
     assert answer.headers["retry-after"]
     assert LONG not in answer.text
+
+
+async def test_a_secret_that_somebody_filters_by_is_not_kept(
+    visitors: Any, services: Services, bku: Tenant, super_connection: "Plain"
+) -> None:
+    """R133."""
+    visitor, _, _ = visitors("/admin/apps.csv")
+    secret = new_secret(services.choose)
+    for path in (
+        f"/admin/logs.csv?who={secret}",
+        f"/admin/apps.csv?name={secret}",
+        f"/admin/logs.csv?who={visitor.session}",
+    ):
+        assert rows_in(visitor, path) == 0
+    taken = await recorded(super_connection, bku, "list.downloaded")
+    assert len(taken) == 3
+    for kept in (secret, visitor.session):
+        assert kept not in "".join(entry["whole"] for entry in taken)
 
 
 async def test_what_is_not_there_is_not_taken(visitors: Any, bku: Tenant, super_connection: "Plain") -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 from consentry.domain.actor import Actor
 from consentry.domain.staff import House, Role, is_recent
 from consentry.usecases.audit.download import Download
+from consentry.web.portal.audit_words import plain
 from consentry.web.portal.navigation import Links
 
 PREFIX: Final = {House.INSTITUTION: "/admin", House.PARTNER: "/partner"}
@@ -53,8 +54,8 @@ class SignedIn:
     def takes(
         self, name: str, filters: Mapping[str, str] | None = None, *, subject: tuple[str, str] | None = None
     ) -> Download:
-        """Give what the audit keeps of a list that they take with them as a file; empty filters are left out."""
-        kept = {key: value for key, value in (filters or {}).items() if value}
+        """Give what the audit keeps of a list that they take with them as a file: no empty filter, no secret (R133)."""
+        kept = {key: plain(value) for key, value in (filters or {}).items() if value}
         return Download(name, self.actor, self.institution_id, kept, subject)
 
     @property
