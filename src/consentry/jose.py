@@ -279,7 +279,9 @@ def read_id_token(
     _check_times(claims, now=now)
     signed_in_at = claims.get("auth_time")
     if type(signed_in_at) is not int:
-        raise InvalidIdToken("it does not tell when the person signed in (auth_time), as max_age asks")
+        raise InvalidIdToken(
+            "it does not tell when the person signed in; have the provider put auth_time into it, as max_age asks"
+        )
     if not signed_in_since - _CLOCKS_DIFFER <= signed_in_at <= now + _CLOCKS_DIFFER:
         raise InvalidIdToken("the person signed in too long ago (auth_time) for what was asked (max_age)")
     return dict(claims)

@@ -98,6 +98,7 @@ async def test_a_sign_in_that_is_old_or_unknown_opens_no_form(
     "path",
     [
         "/admin/configuration/consent-dashboard",
+        "/admin/configuration/api-settings",
         "/admin/configuration/customer-authentication",
         "/admin/settings/authentication",
         "/admin/settings/team/{member_id}",

@@ -103,7 +103,9 @@ def routes(services: Services, settings: Settings) -> list[PortalRoute]:
     page = ApiSettingsPage(services, settings)
     return [
         portal_route(PATH, page.show, role=Role.ADMIN, name="portal.api_settings"),
-        portal_route(PATH, page.save, role=Role.ADMIN, methods=("POST",), name="portal.save_api_settings"),
+        portal_route(
+            PATH, page.save, role=Role.ADMIN, methods=("POST",), name="portal.save_api_settings", step_up=True
+        ),
     ]
 
 
