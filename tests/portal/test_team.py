@@ -227,11 +227,11 @@ async def test_a_link_for_a_first_admin_ends_with_the_role(
 
     async def lives() -> bool:
         async with services.session.begin(bku.institution_id) as connection:
-            link = await setup_links.live_one(connection, bku.institution_id, member_id=made.member_id)
+            invited = await setup_links.invited(connection, bku.institution_id, member_id=made.member_id)
             ended = await connection.fetchval(
                 "select used_at is not null from consentry.staff_setup_links where member_id = $1", made.member_id
             )
-        return link is not None and not ended
+        return invited is not None and not ended
 
     assert await lives()
     assert admin.post(f"{TEAM}/{made.member_id}/{what}", {"role": "user"}).status_code == 303

@@ -12,10 +12,11 @@ from consentry.config import Settings
 from consentry.domain.api_settings import public_origin
 from consentry.domain.refusal.dashboard import InvalidOrigin
 from consentry.domain.refusal.staff import UnknownMember
-from consentry.domain.staff import House, check_email
+from consentry.domain.staff import check_email
 from consentry.store.houses import FoundHouse
 from consentry.store.staff import MemberFilter
 from consentry.usecases.configuration.api_settings import show_api_settings
+from consentry.usecases.mail.texts import set_up_link
 from consentry.usecases.services import Services
 from consentry.usecases.staff.first_admin import first_admin, operators_house
 from consentry.usecases.staff.list_members import Team, list_members
@@ -27,7 +28,6 @@ provider_app = App(name="provider", help="Where staff sign in.")
 staff_app.command(provider_app)
 
 _MOST = 10_000
-_PREFIX = {House.INSTITUTION: "/admin", House.PARTNER: "/partner"}
 
 Id = Annotated[str, Parameter(help="The id of an institution or a partner, such as bku.")]
 Email = Annotated[str, Parameter(help="The e-mail address that the person's identity provider has verified.")]
@@ -55,7 +55,7 @@ async def make_first_admin(
         house = await operators_house(installation.services, public_id)
         origin = origin or await _guess(installation.services, settings, house)
         made = await first_admin(installation.services, house.institution_id, email=address, actor=operator())
-    link = f"{origin}{_PREFIX[house.kind]}/set-up#{made.code}"
+    link = set_up_link(origin, house=house.kind, code=made.code)
     if as_json:
         write_document({"link": link, "email": address, "expires_at": time_text(made.expires_at)})
         return

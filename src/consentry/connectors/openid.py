@@ -16,11 +16,11 @@ import msgspec
 
 from consentry import jose
 from consentry.connectors.outbound import Outbound
+from consentry.domain.customer_provider import DISCOVERY_PATH
 from consentry.domain.refusal.provider import AddressSilent, ProviderUnusable, SignInFailed
 from consentry.domain.refusal.request import InvalidRequest
 
 SCOPE: Final = "openid email profile"
-DISCOVERY: Final = "/.well-known/openid-configuration"
 _LONGEST_SUBJECT: Final = 255
 _LONGEST_EMAIL: Final = 254
 
@@ -97,6 +97,11 @@ _read_metadata: Final = msgspec.json.Decoder(ProviderMetadata).decode
 _read_tokens: Final = msgspec.json.Decoder(_TokenAnswer).decode
 
 
+def discovery_address(address: str) -> str:
+    """Give a provider's discovery address, of that or of its issuer's address without `/.well-known/...`."""
+    return address if address.endswith(DISCOVERY_PATH) else address.rstrip("/") + DISCOVERY_PATH
+
+
 async def discover(outbound: Outbound, address: str) -> ProviderMetadata:
     """Read a provider's metadata from its discovery address, or from its issuer's address without `/.well-known/...`.
 
@@ -104,7 +109,7 @@ async def discover(outbound: Outbound, address: str) -> ProviderMetadata:
         AddressRefused, AddressSilent: the address, or one that it names.
         ProviderUnusable: it says nothing that can be used, or another issuer than its address.
     """
-    place = address if address.endswith(DISCOVERY) else address.rstrip("/") + DISCOVERY
+    place = discovery_address(address)
     answer = await outbound.get(place)
     if answer.status != 200:
         raise ProviderUnusable(f"The discovery address answered with status {answer.status}; check it.")
@@ -114,7 +119,7 @@ async def discover(outbound: Outbound, address: str) -> ProviderMetadata:
         raise ProviderUnusable(
             "The discovery document lacks issuer, authorization_endpoint, token_endpoint or jwks_uri."
         ) from None
-    if metadata.issuer.rstrip("/") != place.removesuffix(DISCOVERY):
+    if metadata.issuer.rstrip("/") != place.removesuffix(DISCOVERY_PATH):
         raise ProviderUnusable("The discovery document names another issuer than the address it was read from.")
     if (
         metadata.code_challenge_methods_supported is not None

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from consentry.domain.actor import ActorKind
 from consentry.domain.refusal.institution import InvalidSettings
 from consentry.domain.refusal.staff import LastAdmin
 
@@ -52,17 +53,21 @@ ROLES: Final = {
     House.PARTNER: (Role.ADMIN, Role.USER),
 }
 WHAT_A_ROLE_MAY: Final = {
-    Role.ADMIN: "Everything, settings and credentials included.",
-    Role.SUPPORT: "Looks customers up, sees their consents, and stops sharing on their behalf with a reason.",
-    Role.COMPLIANCE: "Reads customers and logs, exports, and changes nothing.",
-    Role.USER: "Reads what concerns no single customer, and changes nothing.",
+    House.INSTITUTION: {
+        Role.ADMIN: "Everything, settings and credentials included.",
+        Role.SUPPORT: "Looks customers up, sees their consents, and stops sharing on their behalf with a reason.",
+        Role.COMPLIANCE: "Reads customers and logs, exports, and changes nothing.",
+        Role.USER: "Reads what concerns no single customer, and changes nothing.",
+    },
+    House.PARTNER: {
+        Role.ADMIN: "Adds and edits institutions, and looks after the partner's own team.",
+        Role.USER: "Reads the institutions and their overview, and changes nothing.",
+    },
 }
-WHAT_A_PARTNERS_ROLE_MAY: Final = {
-    Role.ADMIN: "Adds and edits institutions, and looks after the partner's own team.",
-    Role.USER: "Reads the institutions and their overview, and changes nothing.",
-}
-
-
+PORTAL_PATH: Final = {House.INSTITUTION: "/admin", House.PARTNER: "/partner"}
+"""Below which path the portal of each is."""
+STAFF_KIND: Final = {House.INSTITUTION: ActorKind.STAFF, House.PARTNER: ActorKind.PARTNER}
+"""As what the staff of each act."""
 _SEES_CUSTOMERS: Final = frozenset({Role.ADMIN, Role.SUPPORT, Role.COMPLIANCE})
 
 

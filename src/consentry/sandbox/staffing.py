@@ -8,8 +8,8 @@ import secrets
 from collections.abc import Mapping
 from typing import Final
 
-from consentry.connectors.openid import DISCOVERY
 from consentry.domain.actor import Actor
+from consentry.domain.customer_provider import DISCOVERY_PATH
 from consentry.domain.staff import INVITATION_VALID
 from consentry.sandbox.people import HOUSES, StaffHouse, people_of
 from consentry.store import audit, staff
@@ -30,7 +30,7 @@ async def staff_houses(services: Services, ids: Mapping[str, int], *, provider: 
             await establish_provider(
                 services,
                 institution_id,
-                discovery_url=provider + DISCOVERY,
+                discovery_url=provider + DISCOVERY_PATH,
                 issuer=provider,
                 client_id=house.client_id,
                 client_secret=secrets.token_urlsafe(_SECRET_BYTES),  # of which the provider takes any

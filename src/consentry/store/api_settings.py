@@ -32,9 +32,3 @@ async def write(connection: Connection, institution_id: int, settings: ApiSettin
         settings.version,
     )
     return None if row is None else ApiSettings(*row)
-
-
-async def owner_of_host(connection: Connection, host: str) -> int | None:
-    """Find which institution a host name belongs to."""
-    owner: int | None = await connection.fetchval("select (consentry.owners_of_hosts(array[$1]))[1]", host)
-    return owner

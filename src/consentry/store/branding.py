@@ -65,12 +65,6 @@ async def look(connection: Connection, institution_id: int) -> Look | None:
     )
 
 
-async def owner_of_host(connection: Connection, host: str) -> int | None:
-    """Find the institution that a host name belongs to."""
-    owner: int | None = await connection.fetchval("select (consentry.owners_of_hosts($1))[1]", [host])
-    return owner
-
-
 async def get(connection: Connection, *, lock: bool = False) -> StoredBranding:
     """Give what the transaction's institution has chosen; `lock` keeps others from changing it meanwhile."""
     row = await connection.fetchrow(

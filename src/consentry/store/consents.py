@@ -12,11 +12,12 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from consentry.domain.account import NO_ACCOUNTS, Account, CustomerAccounts
+from consentry.domain.account import NO_ACCOUNTS, CustomerAccounts
 from consentry.domain.actor import Actor
 from consentry.domain.consent import Change, Consent, CustomerConsents
 from consentry.domain.refusal import Refusal
 from consentry.domain.refusal.request import InvalidToken
+from consentry.store.accounts import read_accounts
 from consentry.store.batches import Gatherer
 from consentry.store.session import Connection, Session
 
@@ -58,13 +59,6 @@ class DecidedChange(msgspec.Struct, frozen=True):
     actor: Actor
 
 
-class _StoredAccount(msgspec.Struct, frozen=True):
-    account_id: str
-    nickname: str
-    account_number_display: str
-
-
-_accounts_of: Final = msgspec.json.Decoder(list[_StoredAccount]).decode
 _ids_of: Final = msgspec.json.Decoder(frozenset[str]).decode
 _clusters_of: Final = msgspec.json.Decoder(tuple[str, ...]).decode
 _write: Final = msgspec.json.Encoder(order="deterministic").encode
@@ -250,8 +244,7 @@ async def of_customer(connection: Connection, institution_id: int, customer_id: 
 def _accounts(row: asyncpg.Record) -> CustomerAccounts:
     if row[1] is None:
         return NO_ACCOUNTS
-    accounts = tuple([Account(a.account_id, a.nickname, a.account_number_display) for a in _accounts_of(row[1])])
-    return CustomerAccounts(accounts, row[2])
+    return CustomerAccounts(read_accounts(row[1]), row[2])
 
 
 def _consent(row: asyncpg.Record) -> Consent:

@@ -1,20 +1,12 @@
 """The OpenID providers of institutions' customers; a client secret is stored encrypted, for its use alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import asyncpg
 
 from consentry.domain.customer_provider import ConfiguredProvider, ConnectionTest, CustomerProvider, Endpoints
+from consentry.store.sealed_secret import SealedSecret
 from consentry.store.session import Connection
-
-
-@dataclass(frozen=True, slots=True)
-class SealedSecret:
-    """A client secret as it is stored: encrypted, and the id of the key that it is encrypted under."""
-
-    sealed: bytes = field(repr=False)
-    under: str
 
 
 async def find(connection: Connection, institution_id: int) -> ConfiguredProvider | None:

@@ -9,6 +9,7 @@ import msgspec
 
 from consentry.domain.account import Account
 from consentry.domain.consent import Consent
+from consentry.store.accounts import read_accounts
 from consentry.store.session import Connection
 
 _AT_ONCE: Final = 500
@@ -19,13 +20,6 @@ c.shared_accounts, c.data_clusters::text, c.last_accessed, c.read_only, c.versio
 """
 
 
-class _StoredAccount(msgspec.Struct, frozen=True):
-    account_id: str
-    nickname: str
-    account_number_display: str
-
-
-_accounts_of: Final = msgspec.json.Decoder(list[_StoredAccount]).decode
 _ids_of: Final = msgspec.json.Decoder(frozenset[str]).decode
 _clusters_of: Final = msgspec.json.Decoder(tuple[str, ...]).decode
 
@@ -108,9 +102,7 @@ async def customers(connection: Connection, institution_id: int) -> AsyncIterato
         for customer_id, accounts in rows:
             yield StoredCustomer(
                 customer_id=customer_id,
-                accounts=tuple(
-                    Account(a.account_id, a.nickname, a.account_number_display) for a in _accounts_of(accounts)
-                ),
+                accounts=read_accounts(accounts),
                 consents=tuple(consents.get(customer_id, ())),
             )
 

@@ -42,6 +42,12 @@ async def show(connection: Connection, *institution_ids: int) -> None:
     await connection.execute("select consentry.enter($1)", list(institution_ids))
 
 
+async def owner_of_host(connection: Connection, host: str) -> int | None:
+    """Find the institution that a host name belongs to."""
+    owner: int | None = await connection.fetchval("select (consentry.owners_of_hosts($1))[1]", [host])
+    return owner
+
+
 async def id_of(connection: Connection, public_id: str) -> int | None:
     """Find an institution's internal id by its public id."""
     found: int | None = await connection.fetchval(

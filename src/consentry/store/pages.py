@@ -1,7 +1,5 @@
 """Pages: opened by spending a token, used while they live, ended."""
 
-from datetime import timedelta
-from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -10,8 +8,6 @@ from consentry.domain.actor import Actor
 from consentry.domain.page import Mode, Page, Wishes
 from consentry.store.consents import Subject
 from consentry.store.session import Connection
-
-FORGOTTEN_AFTER: Final = timedelta(days=1)
 
 
 class NewPage(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ import asyncpg
 from consentry.domain.account import Account
 from consentry.domain.counting import DayCount
 from consentry.store import counting, test_customers
+from consentry.store.accounts import accounts_text
 from consentry.store.session import Connection
 
 _TEST_CUSTOMERS: Final = 5
@@ -167,7 +168,7 @@ async def fill(connection: Connection, institution_id: int, bank: MadeUpBank) ->
            select $1, customer_id, accounts::jsonb from unnest($2::text[], $3::text[]) as c (customer_id, accounts)""",
         institution_id,
         [customer.customer_id for customer in bank.customers],
-        [_accounts(customer.accounts) for customer in bank.customers],
+        [accounts_text(customer.accounts) for customer in bank.customers],
     )
     await _fill_consents(connection, institution_id, bank.consents)
     named = [customer.customer_id for customer in bank.customers[:_TEST_CUSTOMERS]]
@@ -305,19 +306,6 @@ async def customer_counts(connection: Connection, customer_ids: Sequence[str]) -
 
 def _count(row: asyncpg.Record) -> CustomerCount:
     return CustomerCount(customer_id=row["customer_id"], consents=row["consents"], sharing=row["sharing"])
-
-
-def _accounts(accounts: Sequence[Account]) -> str:
-    return json.dumps(
-        [
-            {
-                "account_id": account.account_id,
-                "nickname": account.nickname,
-                "account_number_display": account.number_display,
-            }
-            for account in accounts
-        ]
-    )
 
 
 def _contacts(party: MadeUpIntermediary) -> str:

@@ -18,15 +18,6 @@ class NewLink:
     valid: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class LiveLink:
-    """A link that was neither used nor has expired."""
-
-    link_id: UUID
-    member_id: UUID
-    expires_at: datetime
-
-
 async def add(connection: Connection, institution_id: int, new: NewLink) -> datetime:
     """Store a link, and give until when it is good."""
     expires_at: datetime = await connection.fetchval(
@@ -59,12 +50,12 @@ async def house_of(connection: Connection, macs: list[bytes]) -> tuple[int, Hous
     return None if row is None else (row["institution_id"], House(row["kind"]))
 
 
-async def live_one(
+async def invited(
     connection: Connection, institution_id: int, *, macs: list[bytes] | None = None, member_id: UUID | None = None
-) -> LiveLink | None:
-    """Give the live link of a house with this code or for this member, who was not removed."""
-    row = await connection.fetchrow(
-        """select l.link_id, l.member_id, l.expires_at
+) -> UUID | None:
+    """Give the member of a house, who was not removed, that a link with this code or for this member invites."""
+    found: UUID | None = await connection.fetchval(
+        """select l.member_id
            from consentry.staff_setup_links l
            join consentry.staff_members m on m.institution_id = l.institution_id and m.member_id = l.member_id
            where l.institution_id = $1 and l.used_at is null and l.expires_at > consentry.now()
@@ -73,7 +64,7 @@ async def live_one(
         macs or [],
         member_id,
     )
-    return None if row is None else LiveLink(row["link_id"], row["member_id"], row["expires_at"])
+    return found
 
 
 async def spend(connection: Connection, institution_id: int, member_id: UUID) -> bool:

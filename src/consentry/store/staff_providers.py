@@ -1,12 +1,13 @@
 """The OpenID providers of staff: the one in force, and one that waits until somebody has signed in through it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 import asyncpg
 
 from consentry.domain.staff_provider import StaffProvider
+from consentry.store.sealed_secret import SealedSecret
 from consentry.store.session import Connection
 
 State: TypeAlias = Literal["current", "pending"]
@@ -14,14 +15,6 @@ _COLUMNS: Final = (
     "discovery_url, issuer, client_id, sealed_secret is not null as has_secret, version, changed_at, "
     "signs_out, sealed_secret, sealed_under"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class SealedSecret:
-    """A client secret as it is stored: encrypted, and the id of the key that it is encrypted under."""
-
-    sealed: bytes = field(repr=False)
-    under: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from consentry.domain.staff import House, Role
 from consentry.store.session import Connection, Session
 
 _LONGEST_BROWSER: Final = 200
-KINDS: Final = ("staff", "setup")
 
 
 @dataclass(frozen=True, slots=True)

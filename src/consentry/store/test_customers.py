@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from consentry.domain.account import Account
 from consentry.domain.test_customer import MOST_TEST_CUSTOMERS, TestConsent, TestCustomer
+from consentry.store.accounts import accounts_text
 from consentry.store.session import Connection
 
 
@@ -55,16 +56,7 @@ async def add(
         "insert into consentry.customers (institution_id, customer_id, accounts) values ($1, $2, $3)",
         institution_id,
         customer_id,
-        json.dumps(
-            [
-                {
-                    "account_id": account.account_id,
-                    "nickname": account.nickname,
-                    "account_number_display": account.number_display,
-                }
-                for account in accounts
-            ]
-        ),
+        accounts_text(accounts),
     )
     await mark(connection, institution_id, [customer_id])
     for consent in consents:

@@ -29,7 +29,7 @@ async def find_look(services: Services, *, public_id: str, host: str | None) -> 
         TemporarilyUnavailable: the store can't be reached.
     """
     async with services.session.connection() as connection:
-        owner = await branding.owner_of_host(connection, host) if host else None
+        owner = await institutions.owner_of_host(connection, host) if host else None
         named = await institutions.id_of(connection, public_id) if is_public_id(public_id) else None
         institution_id = named if public_id else owner
         # An institution's own host shows nothing of another one.

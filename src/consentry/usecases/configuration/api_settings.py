@@ -51,7 +51,7 @@ async def change_api_settings(
         if before.settings == wanted and before.institution.secret_overlap == secret_overlap:
             return before
         if wanted.public_url is not None:
-            owner = await api_settings.owner_of_host(connection, host_of(wanted.public_url))
+            owner = await institutions.owner_of_host(connection, host_of(wanted.public_url))
             if owner not in (None, institution_id):
                 raise InvalidSettings({"public_url": "This host name belongs to another institution; choose another."})
         if await api_settings.write(connection, institution_id, wanted) is None:

@@ -4,7 +4,7 @@ from consentry.domain.actor import Actor
 from consentry.domain.customer_provider import ConfiguredProvider, CustomerProvider, check_customer_provider
 from consentry.domain.refusal.institution import ChangedMeanwhile
 from consentry.store import audit, customer_providers, institutions
-from consentry.store.customer_providers import SealedSecret
+from consentry.store.sealed_secret import SealedSecret
 from consentry.usecases.services import Services
 
 

@@ -10,7 +10,7 @@ from consentry.store import (
     receipt_keys,
     staff_providers,
 )
-from consentry.store.customer_providers import SealedSecret
+from consentry.store.sealed_secret import SealedSecret
 from consentry.store.session import Connection
 from consentry.usecases.audit.checkpoint_key import purpose_of as purpose_of_installation_key
 from consentry.usecases.configuration.customer_provider import purpose_of as purpose_of_provider
@@ -102,6 +102,6 @@ async def _reseal_staff_providers(services: Services, connection: Connection, in
     found = await staff_providers.secrets_under_others(connection, institution_id, keyring.current_encryption_key)
     for state, secret in found.items():
         plain = keyring.open(secret.sealed, key_id=secret.under, purpose=purpose)
-        sealed = staff_providers.SealedSecret(*keyring.seal(plain, purpose=purpose))
+        sealed = SealedSecret(*keyring.seal(plain, purpose=purpose))
         await staff_providers.reseal(connection, institution_id, state, sealed)
     return len(found)

@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote
 
-from consentry.domain.staff import WHAT_A_PARTNERS_ROLE_MAY, WHAT_A_ROLE_MAY, House, Role
+from consentry.domain.staff import PORTAL_PATH, WHAT_A_ROLE_MAY, House, Role
 
-_PORTAL: Final = {House.INSTITUTION: "/admin", House.PARTNER: "/partner"}
 _PORTAL_NAME: Final = {House.INSTITUTION: "Data Provider Portal", House.PARTNER: "Channel Partner Portal"}
 _LONGEST_NAME: Final = 120
 _IF_UNEXPECTED: Final = "If you do not know why you get this e-mail, do nothing: without you nothing happens."
@@ -26,18 +25,18 @@ class MailText:
 
 def sign_in_link(origin: str, *, house: House, public_id: str) -> str:
     """Give the address at which the staff of a house sign in; it is no secret."""
-    return f"{origin}{_PORTAL[house]}/sign-in?institution={quote(public_id, safe='')}"
+    return f"{origin}{PORTAL_PATH[house]}/sign-in?institution={quote(public_id, safe='')}"
 
 
 def set_up_link(origin: str, *, house: House, code: str) -> str:
     """Give the link that opens the set-up once; the code is behind the #, where no server and no log sees it."""
-    return f"{origin}{_PORTAL[house]}/set-up#{quote(code, safe='')}"
+    return f"{origin}{PORTAL_PATH[house]}/set-up#{quote(code, safe='')}"
 
 
 def invitation(*, house: House, institution: str, role: Role, invited_by: str, link: str, until: datetime) -> MailText:
     """Say that somebody may sign in: where, as what, asked by whom, until when."""
     name = one_line(institution)
-    may = (WHAT_A_ROLE_MAY if house is House.INSTITUTION else WHAT_A_PARTNERS_ROLE_MAY)[role]
+    may = WHAT_A_ROLE_MAY[house][role]
     return MailText(
         subject=f"You are invited to the {_PORTAL_NAME[house]} of {name}",
         body=_letter(

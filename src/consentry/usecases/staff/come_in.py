@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from consentry.connectors.openid import Identity
-from consentry.domain.actor import Actor, ActorKind
+from consentry.domain.actor import Actor
 from consentry.domain.refusal.institution import InvalidSettings
 from consentry.domain.refusal.staff import EmailUnverified, NotInvited
-from consentry.domain.staff import House, Member, check_email
+from consentry.domain.staff import STAFF_KIND, House, Member, check_email
 from consentry.store import audit, staff
 from consentry.store.session import Connection
 from consentry.usecases.services import Services
@@ -28,15 +28,11 @@ class Visit:
     @property
     def actor(self) -> Actor:
         """Give the actor as long as nobody is known."""
-        return Actor(self._kind, None, self.browser.source, self.request_id)
+        return Actor(STAFF_KIND[self.house], None, self.browser.source, self.request_id)
 
     def actor_of(self, member_id: UUID) -> Actor:
         """Give the actor once somebody is known."""
-        return Actor(self._kind, str(member_id), self.browser.source, self.request_id)
-
-    @property
-    def _kind(self) -> ActorKind:
-        return ActorKind.STAFF if self.house is House.INSTITUTION else ActorKind.PARTNER
+        return Actor(STAFF_KIND[self.house], str(member_id), self.browser.source, self.request_id)
 
 
 async def come_in(services: Services, attempt: Attempt, identity: Identity, *, visit: Visit) -> BegunSession:

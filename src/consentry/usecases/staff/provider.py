@@ -7,7 +7,7 @@ change_provider.py). Whoever holds both rows holds the pending one first.
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from consentry.connectors.openid import DISCOVERY, discover
+from consentry.connectors.openid import discover, discovery_address
 from consentry.connectors.outbound import Outbound
 from consentry.domain.actor import Actor
 from consentry.domain.refusal.institution import InvalidSettings
@@ -16,8 +16,9 @@ from consentry.domain.refusal.staff import NoStaffProvider
 from consentry.domain.staff import INVITATION_VALID
 from consentry.domain.staff_provider import StaffProvider, check_staff_provider
 from consentry.store import audit, setup_links, staff, staff_providers, staff_sessions
+from consentry.store.sealed_secret import SealedSecret
 from consentry.store.session import Connection
-from consentry.store.staff_providers import SealedSecret, State, StoredProvider
+from consentry.store.staff_providers import State, StoredProvider
 from consentry.usecases.services import Services
 
 
@@ -92,7 +93,7 @@ async def propose_provider(
         InvalidSettings: something is missing or malformed, or the provider can't be used; with a sentence a field.
         TemporarilyUnavailable: the store can't be reached or can't write.
     """
-    place = discovery_url if discovery_url.endswith(DISCOVERY) else discovery_url.rstrip("/") + DISCOVERY
+    place = discovery_address(discovery_url)
     secret = client_secret or await _given_before(services, institution_id, place=place, client_id=client_id)
     check_staff_provider(discovery_url=discovery_url, client_id=client_id, client_secret=secret)
     try:

@@ -45,14 +45,14 @@ async def open_set_up(services: Services, code: str, *, host: str | None, visit:
 async def _opened(services: Services, institution_id: int, macs: list[bytes], *, visit: Visit) -> BegunSession | None:
     """Begin the set-up, or tell the audit that a dead code was tried."""
     async with services.session.begin(institution_id) as connection:
-        link = await setup_links.live_one(connection, institution_id, macs=macs)
+        member_id = await setup_links.invited(connection, institution_id, macs=macs)
         begun = None
-        if link is not None:
+        if member_id is not None:
             begun = await begin_session(
                 services,
                 connection,
                 institution_id,
-                member_id=link.member_id,
+                member_id=member_id,
                 browser=visit.browser,
                 kind=SETUP,
                 lasts=LONGEST,
@@ -63,7 +63,7 @@ async def _opened(services: Services, institution_id: int, macs: list[bytes], *,
             action="staff.set_up_opened",
             outcome="done" if begun else "refused",
             actor=visit.actor,
-            subject=("member", None if link is None else str(link.member_id)),
+            subject=("member", None if member_id is None else str(member_id)),
             after=None if begun else {"refusal": SetupLinkDead.code},
         )
     return begun
@@ -77,7 +77,7 @@ async def check_set_up(services: Services, live: LiveSession) -> None:
         TemporarilyUnavailable: the store can't be reached.
     """
     async with services.session.begin(live.institution_id) as connection:
-        if await setup_links.live_one(connection, live.institution_id, member_id=live.member_id) is None:
+        if await setup_links.invited(connection, live.institution_id, member_id=live.member_id) is None:
             raise SetupLinkDead
 
 

@@ -1,15 +1,12 @@
 """The team while it is being changed: locked, and decided about by who is an admin of it at this very moment."""
 
-from typing import Final
 from uuid import UUID
 
-from consentry.domain.actor import Actor, ActorKind
+from consentry.domain.actor import Actor
 from consentry.domain.refusal.staff import NotAllowed, UnknownMember
-from consentry.domain.staff import House, Member, Role
+from consentry.domain.staff import STAFF_KIND, House, Member, Role
 from consentry.store import staff
 from consentry.store.session import Connection
-
-_OWN_STAFF: Final = {House.INSTITUTION: ActorKind.STAFF, House.PARTNER: ActorKind.PARTNER}
 
 
 async def lock_team(connection: Connection, institution_id: int, *, house: House, actor: Actor) -> list[Member]:
@@ -19,7 +16,7 @@ async def lock_team(connection: Connection, institution_id: int, *, house: House
         NotAllowed: who acts is of this team, but no admin any more.
     """
     members = await staff.lock(connection, institution_id)
-    if actor.kind is _OWN_STAFF[house]:
+    if actor.kind is STAFF_KIND[house]:
         admins = {str(member.member_id) for member in members if member.role is Role.ADMIN}
         if actor.actor_id not in admins:
             raise NotAllowed

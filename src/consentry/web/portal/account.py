@@ -6,7 +6,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from consentry.domain.staff import ROLES, WHAT_A_PARTNERS_ROLE_MAY, WHAT_A_ROLE_MAY, House
+from consentry.domain.staff import PORTAL_PATH, ROLES, WHAT_A_ROLE_MAY, House
 from consentry.usecases.services import Services
 from consentry.usecases.staff.sessions import sessions_of, sign_out, sign_out_everywhere
 from consentry.web.html.forms import read_form
@@ -14,7 +14,7 @@ from consentry.web.portal import cookies
 from consentry.web.portal.doors import PortalRoute, route_of
 from consentry.web.portal.lists import told_of
 from consentry.web.portal.rendering import render
-from consentry.web.portal.signed_in import PORTAL, PREFIX, SignedIn
+from consentry.web.portal.signed_in import PORTAL, SignedIn
 
 _TOLD: Final = {"ended": "The session has ended.", "others": "All your other sessions have ended."}
 
@@ -27,7 +27,6 @@ class AccountPages:
 
     async def show(self, request: Request, staff: SignedIn) -> Response:
         """Show who one is here, and one's sessions."""
-        may = WHAT_A_ROLE_MAY if staff.house is House.INSTITUTION else WHAT_A_PARTNERS_ROLE_MAY
         return render(
             staff,
             "account.html",
@@ -35,13 +34,13 @@ class AccountPages:
             section="account",
             told=told_of(request, _TOLD),
             sessions=await sessions_of(self._services, staff.institution_id, staff.member_id),
-            may=may[staff.role],
+            may=WHAT_A_ROLE_MAY[staff.house][staff.role],
         )
 
     async def sign_out(self, _: Request, staff: SignedIn) -> Response:
         """End this session."""
         await sign_out(self._services, staff.institution_id, staff.session_id, actor=staff.actor)
-        return _left(staff)
+        return leave(staff)
 
     async def end(self, request: Request, staff: SignedIn) -> Response:
         """End another of one's sessions; one that is not one's own is left alone."""
@@ -50,7 +49,7 @@ class AccountPages:
         if wanted in {str(session.session_id) for session in own}:
             await sign_out(self._services, staff.institution_id, UUID(wanted), actor=staff.actor)
         if wanted == str(staff.session_id):
-            return _left(staff)
+            return leave(staff)
         return RedirectResponse(f"{staff.prefix}/account?notice=ended", status_code=303)
 
     async def sign_out_everywhere(self, request: Request, staff: SignedIn) -> Response:
@@ -63,13 +62,13 @@ class AccountPages:
             actor=staff.actor,
             but=staff.session_id if others else None,
         )
-        return RedirectResponse(f"{staff.prefix}/account?notice=others", status_code=303) if others else _left(staff)
+        return RedirectResponse(f"{staff.prefix}/account?notice=others", status_code=303) if others else leave(staff)
 
 
 def routes(services: Services, house: House) -> list[PortalRoute]:
     """Give the routes of the page, for a portal."""
     pages = AccountPages(services)
-    prefix, name = PREFIX[house], PORTAL[house]
+    prefix, name = PORTAL_PATH[house], PORTAL[house]
     everybody = ROLES[house]
     return [
         route_of(house, f"{prefix}/account", pages.show, role=everybody, name=f"{name}.account"),
@@ -90,7 +89,8 @@ def routes(services: Services, house: House) -> list[PortalRoute]:
     ]
 
 
-def _left(staff: SignedIn) -> Response:
+def leave(staff: SignedIn) -> Response:
+    """Take the cookie of a session that has ended, and lead out of the portal."""
     answer = RedirectResponse(f"{staff.prefix}/signed-out", status_code=303)
     answer.headers["Clear-Site-Data"] = '"cache"'
     cookies.drop(answer, cookies.SESSION[staff.house])

@@ -16,11 +16,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from consentry.domain.actor import Actor, ActorKind
+from consentry.domain.actor import Actor
 from consentry.domain.refusal import Refusal
 from consentry.domain.refusal.request import BodyTooLarge, NotFound, TemporarilyUnavailable
 from consentry.domain.refusal.staff import ForgedRequest, InsufficientUserAuthentication, NotAllowed, SignedOut
-from consentry.domain.staff import ROLES, House, Role
+from consentry.domain.staff import PORTAL_PATH, ROLES, STAFF_KIND, House, Role
 from consentry.store.staff_sessions import LiveSession
 from consentry.usecases.services import Services
 from consentry.usecases.staff.remember_refusal import remember_refusal
@@ -33,10 +33,9 @@ from consentry.web.html.uploads import LARGEST_UPLOAD, read_upload_form
 from consentry.web.portal import cookies
 from consentry.web.portal.navigation import Links, Navigation
 from consentry.web.portal.refusing import refused_outside, refused_page
-from consentry.web.portal.signed_in import PREFIX, SignedIn
+from consentry.web.portal.signed_in import SignedIn
 
 Page = Callable[[Request, SignedIn], Awaitable[Response]]
-_ACTORS: Final = {House.INSTITUTION: ActorKind.STAFF, House.PARTNER: ActorKind.PARTNER}
 _CHANGES: Final = frozenset({"POST"})
 _MOST_FIELDS: Final = 200
 
@@ -119,8 +118,8 @@ def route_of(
     roles = frozenset((role,) if isinstance(role, Role) else role)
     if not roles or not roles <= frozenset(ROLES[house]):
         raise RouteWithoutRole(f"{name} must say which roles of {house} may see it")
-    if not path.startswith(f"{PREFIX[house]}/"):
-        raise RouteWithoutRole(f"{name} must be below {PREFIX[house]}")
+    if not path.startswith(f"{PORTAL_PATH[house]}/"):
+        raise RouteWithoutRole(f"{name} must be below {PORTAL_PATH[house]}")
     return PortalRoute(path, page, house=house, roles=roles, step_up=step_up, methods=methods, name=name)
 
 
@@ -195,7 +194,7 @@ def _signed_in(request: Request, live: LiveSession, *, house: House, navigation:
         email=live.email,
         role=live.role,
         csrf=live.csrf,
-        actor=Actor(_ACTORS[house], str(live.member_id), where.source, where.request_id),
+        actor=Actor(STAFF_KIND[house], str(live.member_id), where.source, where.request_id),
         session_id=live.session_id,
         ends_at=live.expires_at,
         authenticated_at=live.authenticated_at,
@@ -266,7 +265,7 @@ def _page_of(request: Request, staff: SignedIn) -> str:
 
 def _to_sign_in(request: Request, house: House) -> Response:
     """Lead to the sign-in, and back to this page afterwards; what was sent is not kept."""
-    prefix = PREFIX[house]
+    prefix = PORTAL_PATH[house]
     came = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     query = {"next": came} if request.method in ("GET", "HEAD") else {"ended": "yes"}
     answer = RedirectResponse(f"{prefix}/sign-in?{urlencode(query)}", status_code=303)

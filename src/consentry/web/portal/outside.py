@@ -19,7 +19,7 @@ from consentry.domain.refusal import Refusal
 from consentry.domain.refusal.provider import ProviderUnusable, SignInFailed
 from consentry.domain.refusal.request import TemporarilyUnavailable
 from consentry.domain.refusal.staff import EmailUnverified, ForgedRequest, NoStaffProvider, NotInvited, SetupLinkDead
-from consentry.domain.staff import House
+from consentry.domain.staff import PORTAL_PATH, House
 from consentry.store.staff_sessions import LiveSession
 from consentry.usecases.services import Services
 from consentry.usecases.staff.ask_provider import BegunSignIn
@@ -32,7 +32,6 @@ from consentry.web.hosts import host_of
 from consentry.web.html.forms import Form
 from consentry.web.portal import cookies
 from consentry.web.portal.rendering import render_outside
-from consentry.web.portal.signed_in import PREFIX
 from consentry.web.safety.admission import Admission
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -62,7 +61,7 @@ class Outside:
     @property
     def prefix(self) -> str:
         """Give the path of the portal."""
-        return PREFIX[self.house]
+        return PORTAL_PATH[self.house]
 
     def route(
         self, path: str, handler: Handler, *, name: str, methods: tuple[str, ...] = ("GET",), is_counted: bool = False

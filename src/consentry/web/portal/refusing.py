@@ -6,11 +6,11 @@ from starlette.responses import RedirectResponse, Response
 from consentry.domain.refusal import Refusal
 from consentry.domain.refusal.request import NotFound, TemporarilyUnavailable
 from consentry.domain.refusal.staff import InsufficientUserAuthentication, NotAllowed
-from consentry.domain.staff import House
+from consentry.domain.staff import PORTAL_PATH, House
 from consentry.web.errors import RETRY_AFTER_SECONDS, error_headers
 from consentry.web.front import seen
 from consentry.web.portal.rendering import ROLE_WORDS, render, render_outside
-from consentry.web.portal.signed_in import PREFIX, SignedIn
+from consentry.web.portal.signed_in import SignedIn
 
 _TITLES = {
     NotAllowed: "Your role does not allow this",
@@ -27,7 +27,7 @@ _SENTENCES = {
 def refused_page(staff: SignedIn | None, refusal: Refusal, *, status: int, back: str = "") -> Response:
     """Say no to somebody who is signed in; if their sign-in is too old, with the way to another, and `back`."""
     if staff is None:
-        return RedirectResponse(f"{PREFIX[House.INSTITUTION]}/sign-in", status_code=303)
+        return RedirectResponse(f"{PORTAL_PATH[House.INSTITUTION]}/sign-in", status_code=303)
     return render(
         staff,
         "refused.html",
@@ -50,7 +50,7 @@ def refused_outside(request: Request, refusal: Refusal, *, house: House, status:
         headers=headers_of(refusal),
         sentence=_SENTENCES.get(type(refusal), refusal.description),
         code=refusal.code,
-        prefix=PREFIX[house],
+        prefix=PORTAL_PATH[house],
         request_id=seen(request).request_id,
     )
 

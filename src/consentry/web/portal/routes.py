@@ -10,7 +10,7 @@ from consentry.config import Settings
 from consentry.connectors.outbound import Outbound
 from consentry.domain.refusal import Refusal
 from consentry.domain.refusal.request import NotFound
-from consentry.domain.staff import ROLES, House
+from consentry.domain.staff import PORTAL_PATH, ROLES, House
 from consentry.usecases.services import Services
 from consentry.web.errors import page_status
 from consentry.web.partner import routes as partner
@@ -26,7 +26,7 @@ from consentry.web.portal.records import documentation, logs
 from consentry.web.portal.refusing import refused_outside, refused_page
 from consentry.web.portal.rendering import ASSETS, environment
 from consentry.web.portal.settings import authentication, team, theme
-from consentry.web.portal.signed_in import PREFIX, SignedIn
+from consentry.web.portal.signed_in import SignedIn
 from consentry.web.safety.admission import Admission
 
 
@@ -90,7 +90,8 @@ def joined(services: Services, found: Sequence[BaseRoute]) -> list[BaseRoute]:
     for route in behind:
         route.gate = gate
     beginnings: list[BaseRoute] = [
-        Route(PREFIX[house], _beginning(gate, house), methods=["GET"], name=f"{house}.beginning") for house in House
+        Route(PORTAL_PATH[house], _beginning(gate, house), methods=["GET"], name=f"{house}.beginning")
+        for house in House
     ]
     return [*beginnings, *behind]
 
@@ -100,7 +101,7 @@ def _ends() -> list[PortalRoute]:
     return [
         route_of(
             house,
-            f"{PREFIX[house]}/{{rest:path}}",
+            f"{PORTAL_PATH[house]}/{{rest:path}}",
             _nothing,
             role=ROLES[house],
             methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
@@ -121,8 +122,8 @@ def _beginning(gate: Gate, house: House) -> Callable[[Request], Awaitable[Respon
         except Refusal as refusal:
             return refused_outside(request, refusal, house=house, status=page_status(refusal))
         if staff is None:
-            return RedirectResponse(f"{PREFIX[house]}/sign-in", status_code=303)
+            return RedirectResponse(f"{PORTAL_PATH[house]}/sign-in", status_code=303)
         first = gate.navigation.first(house, staff.role)
-        return RedirectResponse(first or f"{PREFIX[house]}/account", status_code=303)
+        return RedirectResponse(first or f"{PORTAL_PATH[house]}/account", status_code=303)
 
     return begin

@@ -8,13 +8,11 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from consentry.domain.actor import Actor
-from consentry.domain.staff import House, Role, is_recent
+from consentry.domain.staff import PORTAL_PATH, House, Role, is_recent
 from consentry.usecases.audit.download import Download
 from consentry.web.portal.audit_words import plain
 from consentry.web.portal.navigation import Links
 
-PREFIX: Final = {House.INSTITUTION: "/admin", House.PARTNER: "/partner"}
-"""Below which path each portal is."""
 PORTAL: Final = {House.INSTITUTION: "portal", House.PARTNER: "partner"}
 """With which word the names of each portal's routes begin."""
 
@@ -49,7 +47,7 @@ class SignedIn:
     @property
     def prefix(self) -> str:
         """Give the path of the portal, without a slash at its end."""
-        return PREFIX[self.house]
+        return PORTAL_PATH[self.house]
 
     def takes(
         self, name: str, filters: Mapping[str, str] | None = None, *, subject: tuple[str, str] | None = None

@@ -17,7 +17,7 @@ from consentry.domain.institution import Institution
 from consentry.domain.overview import PERIODS, Period, check_period
 from consentry.domain.refusal.institution import InvalidSettings
 from consentry.domain.refusal.request import NotFound
-from consentry.domain.staff import ROLES, House
+from consentry.domain.staff import PORTAL_PATH, ROLES, House
 from consentry.usecases.audit.download import Download
 from consentry.usecases.institution.of_partner import institutions_of_partner
 from consentry.usecases.overview.read import Overview, read_overview
@@ -27,7 +27,7 @@ from consentry.web.portal.doors import PortalRoute, route_of
 from consentry.web.portal.overview import charts
 from consentry.web.portal.overview.figures import Panel, panels
 from consentry.web.portal.rendering import render
-from consentry.web.portal.signed_in import PORTAL, PREFIX, SignedIn
+from consentry.web.portal.signed_in import PORTAL, SignedIn
 
 _OTHERWISE: Final = {House.INSTITUTION: "30d", House.PARTNER: "12m"}
 _PERIOD_WORDS: Final = {"7d": "7 days", "30d": "30 days", "90d": "90 days", "12m": "12 months"}
@@ -183,7 +183,7 @@ class OverviewPages:
 def routes(services: Services, house: House) -> list[PortalRoute]:
     """Give the routes of the overview, for a portal."""
     pages = OverviewPages(services, house)
-    path, name = f"{PREFIX[house]}/overview", PORTAL[house]
+    path, name = f"{PORTAL_PATH[house]}/overview", PORTAL[house]
     everybody = ROLES[house]
     return [
         route_of(house, path, pages.show, role=everybody, name=f"{name}.overview"),

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from consentry.domain.actor import ActorKind
 from consentry.domain.audit import AuditEntry
-from consentry.domain.staff import House, Member, Role
+from consentry.domain.staff import PORTAL_PATH, House, Member, Role
 from consentry.store.audit_log import LogFilter
 from consentry.usecases.audit.read_log import LOOKED_THROUGH, LogPage, read_log
 from consentry.usecases.services import Services
@@ -20,7 +20,7 @@ from consentry.web.portal import audit_words, lists
 from consentry.web.portal.doors import PortalRoute, route_of
 from consentry.web.portal.lists import MOST_IN_CSV, PAGE, csv_answer
 from consentry.web.portal.rendering import render
-from consentry.web.portal.signed_in import PORTAL, PREFIX, SignedIn
+from consentry.web.portal.signed_in import PORTAL, SignedIn
 from consentry.web.portal.words import ACTORS, actor_words, second
 
 READERS: Final = {House.INSTITUTION: (Role.ADMIN, Role.COMPLIANCE), House.PARTNER: (Role.ADMIN,)}
@@ -118,7 +118,7 @@ class LogPages:
 def routes(services: Services, house: House) -> list[PortalRoute]:
     """Give the routes of the log, for a portal."""
     pages = LogPages(services)
-    name, path = PORTAL[house], f"{PREFIX[house]}/logs"
+    name, path = PORTAL[house], f"{PORTAL_PATH[house]}/logs"
     return [
         route_of(house, path, pages.list, role=READERS[house], name=f"{name}.logs"),
         route_of(house, f"{path}.csv", pages.download, role=READERS[house], name=f"{name}.logs.csv"),

@@ -18,7 +18,7 @@ from consentry.domain.refusal.staff import (
     UnknownMember,
     UnknownPortalAddress,
 )
-from consentry.domain.staff import ROLES, WHAT_A_PARTNERS_ROLE_MAY, WHAT_A_ROLE_MAY, House, MemberStatus, Role
+from consentry.domain.staff import PORTAL_PATH, ROLES, WHAT_A_ROLE_MAY, House, MemberStatus, Role
 from consentry.store.staff import MemberFilter
 from consentry.usecases.mail.texts import sign_in_link
 from consentry.usecases.services import Services
@@ -28,12 +28,13 @@ from consentry.usecases.staff.invite import invite, invite_again
 from consentry.usecases.staff.list_members import list_members, see_member
 from consentry.usecases.staff.remove import remove_member
 from consentry.web.html.forms import read_form
-from consentry.web.portal import cookies, lists
+from consentry.web.portal import lists
+from consentry.web.portal.account import leave
 from consentry.web.portal.doors import Page, PortalRoute, route_of
 from consentry.web.portal.lists import MOST_IN_CSV, PAGE, csv_answer
 from consentry.web.portal.origins import linked_origin, portal_origin
 from consentry.web.portal.rendering import ROLE_WORDS, render
-from consentry.web.portal.signed_in import PORTAL, PREFIX, SignedIn
+from consentry.web.portal.signed_in import PORTAL, SignedIn
 from consentry.web.portal.words import second
 
 _SECTION: Final = "settings.team"
@@ -165,14 +166,14 @@ class TeamPages:
         except LastAdmin as refusal:
             return await self._member(request, staff, role=role, problem=refusal.description)
         if member_id == staff.member_id and role != staff.role:
-            return _left(staff)
+            return leave(staff)
         return _back_to(staff, member_id, notice="role")
 
     async def end_sessions(self, request: Request, staff: SignedIn) -> Response:
         """Sign a member out everywhere."""
         member_id = _member_id(request)
         await end_sessions_of(self._services, staff.institution_id, member_id, house=staff.house, actor=staff.actor)
-        return _left(staff) if member_id == staff.member_id else _back_to(staff, member_id, notice="ended")
+        return leave(staff) if member_id == staff.member_id else _back_to(staff, member_id, notice="ended")
 
     async def ask_to_remove(self, request: Request, staff: SignedIn) -> Response:
         """Ask before a member is removed."""
@@ -186,7 +187,7 @@ class TeamPages:
         except LastAdmin as refusal:
             return await self._removal(request, staff, problem=refusal.description)
         if member_id == staff.member_id:
-            return _left(staff)
+            return leave(staff)
         return RedirectResponse(f"{_path(staff.house)}?notice=removed", status_code=303)
 
     async def _origin(self, request: Request, staff: SignedIn) -> str:
@@ -284,7 +285,7 @@ def routes(services: Services, settings: Settings, house: House) -> list[PortalR
 
 
 def _path(house: House) -> str:
-    return f"{PREFIX[house]}/settings/team"
+    return f"{PORTAL_PATH[house]}/settings/team"
 
 
 def _wanted(query: dict[str, str]) -> MemberFilter:
@@ -301,8 +302,7 @@ def _choices(house: House) -> list[tuple[str, str]]:
 
 
 def _may(house: House) -> dict[str, str]:
-    may = WHAT_A_ROLE_MAY if house is House.INSTITUTION else WHAT_A_PARTNERS_ROLE_MAY
-    return {role.value: sentence for role, sentence in may.items()}
+    return {role.value: sentence for role, sentence in WHAT_A_ROLE_MAY[house].items()}
 
 
 def _member_id(request: Request) -> UUID:
@@ -319,10 +319,3 @@ def _member_id(request: Request) -> UUID:
 
 def _back_to(staff: SignedIn, member_id: UUID, *, notice: str) -> Response:
     return RedirectResponse(f"{_path(staff.house)}/{member_id}?notice={notice}", status_code=303)
-
-
-def _left(staff: SignedIn) -> Response:
-    """Lead out who has just ended their own session."""
-    answer = RedirectResponse(f"{staff.prefix}/signed-out", status_code=303)
-    cookies.drop(answer, cookies.SESSION[staff.house])
-    return answer
