@@ -74,6 +74,18 @@ async def test_the_dashboard_of_a_test_customer_opens_in_a_new_tab(
     assert "eyJ" not in opened.url
 
 
+async def test_a_refused_theme_leads_to_what_was_refused(
+    desk: BrowserContext, office: Office, bku: Tenant, watch: Watch
+) -> None:
+    watch.tolerate("422")
+    page = await office.enter(desk, bku)
+    await page.goto(office.address(THEME))
+    await page.get_by_label("Accent", exact=True).fill("red")
+    await page.get_by_role("button", name="Save the theme").click()
+    await expect(page.get_by_text("Nothing was saved")).to_be_visible()
+    await expect(page.get_by_label("Accent", exact=True)).to_be_focused()
+
+
 async def test_the_preview_of_the_theme_follows_what_is_typed(
     desk: BrowserContext, office: Office, bku: Tenant
 ) -> None:

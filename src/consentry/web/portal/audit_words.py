@@ -155,6 +155,8 @@ def _value(value: object) -> str:
             return "yes" if value else "no"
         case str() | int() | float():
             text = str(value)
+        case []:
+            return "none"
         case list() if all(isinstance(one, str | int | float) for one in value):
             text = ", ".join(str(one) for one in value)
         case _:

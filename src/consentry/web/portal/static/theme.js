@@ -23,6 +23,9 @@ for (const field of form.querySelectorAll("[data-colour]")) {
   });
 }
 
+// Whoever was led to a refused colour is still there: what is moved in a page loses the focus.
+form.querySelector("[aria-invalid=true]")?.focus();
+
 form.addEventListener("input", () => {
   clearTimeout(waiting);
   waiting = setTimeout(follow, WAIT);
