@@ -13,12 +13,14 @@ from typing import Any
 import httpx
 import pytest
 
+from consentry.domain.overview import Span
 from consentry.domain.staff import House, Role
 from consentry.store import houses
 from consentry.usecases.counting.count_consents import count_consents
 from consentry.usecases.services import Services
 from consentry.web.portal.overview import charts
 from consentry.web.portal.overview.charts import Chart, Series, Shape, draw, ticks, written
+from consentry.web.portal.overview.figures import name_of
 from tests.builders import Tenant, add_application, add_consent, add_customer
 from tests.portal.conftest import SignIn
 from tests.portal.visiting import Visitor, text_of
@@ -364,6 +366,11 @@ def test_axes_have_round_numbers_that_reach_far_enough() -> None:
     for most in (1, 7, 99, 100, 101, 12_345, 9_999_999):
         assert ticks(0, most)[-1] >= most
         assert len(ticks(0, most)) <= 6
+
+
+def test_a_whole_month_is_named_as_one() -> None:
+    assert name_of(Span(date(2024, 2, 1), date(2024, 2, 29))) == "February 2024"
+    assert name_of(Span(date(2024, 2, 1), date(2024, 2, 28))) == "1 Feb 2024 to 28 Feb 2024"
 
 
 def test_numbers_on_axes_are_short() -> None:

@@ -21,6 +21,7 @@ from consentry.usecases.staff.change_role import change_role
 from consentry.usecases.staff.first_admin import first_admin
 from consentry.usecases.staff.invite import invite
 from consentry.usecases.staff.remove import remove_member
+from consentry.web.portal.words import browser
 from tests.builders import Tenant
 from tests.conftest import OPERATOR
 from tests.mail_server import mail_server
@@ -437,3 +438,19 @@ async def test_the_list_is_filtered_paged_and_downloaded(admin: Visitor, service
     assert file.headers["content-type"].startswith("text/csv")
     assert "\n'=cmd@bank.example" in file.text
     assert len(admin.get(f"{TEAM}.csv").text.splitlines()) == 58
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/140.0 Safari/537.36 Edg/140.0", "Edge on Windows"),
+        ("Mozilla/5.0 (Linux; Android 15) Chrome/140.0 Mobile Safari/537.36", "Chrome on Android"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1", "Safari on iPhone"),
+        ("something else", "something else"),
+        ("", "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_browsers_are_named_as_people_name_them(agent: str | None, name: str) -> None:
+    assert browser(agent) == name

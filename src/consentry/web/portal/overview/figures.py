@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from consentry.domain.counting import Count
-from consentry.domain.overview import Row, Span
+from consentry.domain.overview import Row, Span, next_month
 from consentry.usecases.overview.read import Overview
 from consentry.web.portal import words
 from consentry.web.portal.overview.charts import Chart, Series, Shape
@@ -127,7 +128,9 @@ def label_of(span: Span, step: str) -> str:
 
 
 def name_of(span: Span) -> str:
-    """Name a span in a table: `14 Jun 2024`, or its first and last day."""
+    """Name a span in a table: `14 Jun 2024`, a whole month as `June 2024`, or its first and last day."""
+    if span.first.day == 1 and span.last + timedelta(days=1) == next_month(span.first):
+        return words.month(span.first)
     return words.day(span.first) if span.first == span.last else f"{words.day(span.first)} to {words.day(span.last)}"
 
 
