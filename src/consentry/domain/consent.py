@@ -4,7 +4,7 @@ A change is a function from a consent to a changed one, or to None when it alrea
 by the token; writing the change, its history, its audit entry and its event is one transaction of the store.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -252,7 +252,7 @@ def newest_first(consents: Iterable[Consent]) -> list[Consent]:
     return sorted(consents, key=lambda consent: (consent.consented_on, consent.consent_id), reverse=True)
 
 
-def one_per_application(consents: Iterable[Consent], now: datetime) -> list[Consent]:
+def one_per_application(consents: Sequence[Consent], now: datetime) -> list[Consent]:
     """Choose for each app its live consent or, if there is none, the latest ended one; keeps the given order.
 
     `consents` come newest first. This is the view of v4, whose clients know neither status nor history.
@@ -262,4 +262,4 @@ def one_per_application(consents: Iterable[Consent], now: datetime) -> list[Cons
         known = chosen.get(consent.application_id)
         if known is None or (known.has_ended(now) and not consent.has_ended(now)):
             chosen[consent.application_id] = consent
-    return newest_first(chosen.values())
+    return [consent for consent in consents if chosen[consent.application_id] is consent]

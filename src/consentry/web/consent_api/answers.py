@@ -46,21 +46,25 @@ def consent_body(shown: ShownConsent, *, version: int) -> bytes:
 
 
 class _Accounts:
-    """A customer's accounts, each rendered once for all consents but for whether it is shared."""
+    """A customer's accounts, rendered once for all consents that share the same ones."""
 
-    __slots__ = ("_members",)
+    __slots__ = ("_members", "_shown")
 
     def __init__(self, accounts: CustomerAccounts) -> None:
         self._members = [(account.account_id, _account_members(account)) for account in accounts.accounts]
+        self._shown: dict[frozenset[str], str] = {}
 
     def shown_to(self, consent: Consent) -> str:
         shared = consent.shared_accounts
-        return ",".join(
-            [
-                ('{"enabled":true,' if account_id in shared else '{"enabled":false,') + members
-                for account_id, members in self._members
-            ]
-        )
+        shown = self._shown.get(shared)
+        if shown is None:
+            shown = self._shown[shared] = ",".join(
+                [
+                    ('{"enabled":true,' if account_id in shared else '{"enabled":false,') + members
+                    for account_id, members in self._members
+                ]
+            )
+        return shown
 
 
 # A list is what customers wait for. Putting its text together from parts takes half the time of building objects to be
