@@ -148,6 +148,7 @@ def open_product(cluster: Cluster, size: Size, *, companion: bool, say: Callable
         seed.fill(cluster, institution=INSTITUTION, size=size, say=say)
     cluster.bind({LOAD_CORE})
     seed.clear_traffic(cluster)
+    seed.read_hot_set(cluster, institution=INSTITUTION, size=size)
     credentials = basic(f"{made['client_id']}:{made['client_secret']}")
     return Product(size, cluster, credentials, start_server(cluster, workers=1, companion=companion))
 

@@ -62,6 +62,13 @@ from (select distinct institution_id, consent_id from consentry.consent_changes)
 where c.institution_id = changed.institution_id and c.consent_id = changed.consent_id
   and k.institution_id = c.institution_id and k.customer_id = c.customer_id
 """
+READ_SQL = """
+select count(c.version)
+from generate_series(0, {last}) as n
+join consentry.customers as k on k.customer_id = 'customer-' || lpad((n * {step})::text, 8, '0')
+join consentry.institutions as i on i.institution_id = k.institution_id and i.public_id = '{institution}'
+join consentry.consents as c on c.institution_id = k.institution_id and c.customer_id = k.customer_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +179,13 @@ def clear_traffic(cluster: Cluster) -> None:
     cluster.execute(RESTORE_SQL, "vacuum consentry.consents")
     tables = ("tokens", "consent_changes", "events", "audit_entries", "audit_seals")
     cluster.execute("truncate " + ", ".join(f"consentry.{table}" for table in tables))
+
+
+def read_hot_set(cluster: Cluster, *, institution: str, size: Size) -> None:
+    """Read the rows of the hot set once, so that PostgreSQL has them in its cache, as far as that can hold them."""
+    read = READ_SQL.format(last=size.hot - 1, step=size.step, institution=institution)
+    # By the indexes that requests use: a scan of a whole table leaves little of it in the cache.
+    cluster.execute("set enable_seqscan = off", "set enable_hashjoin = off", "set enable_mergejoin = off", read)
 
 
 def changes(cluster: Cluster) -> int:
