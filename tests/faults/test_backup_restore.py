@@ -72,10 +72,6 @@ def _is_untouched(home: Home) -> bool:
     return bool(row[0])
 
 
-def _without_etag(consents: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{name: value for name, value in consent.items() if name != "etag"} for consent in consents]
-
-
 def test_what_was_ended_after_the_backup_stays_ended(past: Past, home: Home) -> None:
     """R124: tokens, revoked consents, withheld accounts and replaced secrets, with the audit that came after."""
     report = _restore(home, past, "--reapply", str(past.export))

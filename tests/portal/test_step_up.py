@@ -18,7 +18,6 @@ from tests.portal.test_sign_in import invite
 from tests.portal.visiting import PREFIX, Visitor, text_of
 from tests.portal.visiting import begin as begin_session
 
-ROTATION = "/admin/configuration/consent-dashboard/rotate"
 OLD = STEP_UP + timedelta(minutes=1)
 CODE = "insufficient_user_authentication"
 FIELD = re.compile(r'<input type="hidden" name="(institution|next|again)" value="([^"]*)"')

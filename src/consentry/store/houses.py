@@ -86,6 +86,15 @@ async def institutions_of(connection: Connection, partner_id: int) -> list[int]:
     return found
 
 
+async def looked_after(connection: Connection) -> dict[int, list[int]]:
+    """Give the internal ids of all partners, each with those of the institutions that it looks after."""
+    rows = await connection.fetch(
+        """select institution_id, consentry.institutions_of_partner(institution_id)
+           from consentry.house_ids() where kind = 'partner' order by institution_id"""
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 async def partner_of(connection: Connection, institution_id: int) -> int | None:
     """Give the internal id of the partner that looks after an institution in sight."""
     found: int | None = await connection.fetchval(

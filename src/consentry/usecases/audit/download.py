@@ -29,7 +29,7 @@ async def record_download(connection: Connection, institution_id: int, download:
     """
     if download is None:
         return
-    for house_id in {institution_id: None, download.house_id: None}:
+    for house_id in dict.fromkeys((institution_id, download.house_id)):
         await institutions.show(connection, house_id)
         await audit.record(
             connection,

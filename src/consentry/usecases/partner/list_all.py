@@ -22,13 +22,12 @@ async def list_partners(services: Services) -> list[ListedPartner]:
         TemporarilyUnavailable: the store can't be reached.
     """
     async with services.session.begin() as connection:
-        partners = await houses.partner_ids(connection)
-        looked_after = {partner: await houses.institutions_of(connection, partner) for partner in partners}
-        if not partners:
+        looked_after = await houses.looked_after(connection)
+        if not looked_after:
             return []
-        await institutions.show(connection, *partners, *(found for ids in looked_after.values() for found in ids))
+        await institutions.show(connection, *looked_after, *(found for ids in looked_after.values() for found in ids))
         seen = {house.institution_id: house for house in await institutions.visible(connection)}
     return [
-        ListedPartner(seen[partner], tuple(seen[found].public_id for found in looked_after[partner]))
-        for partner in partners
+        ListedPartner(seen[partner], tuple(seen[found].public_id for found in ids))
+        for partner, ids in looked_after.items()
     ]

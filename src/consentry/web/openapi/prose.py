@@ -11,7 +11,6 @@ from markupsafe import Markup, escape
 
 INLINE = re.compile(r"`(?P<code>[^`]+)`|\*\*(?P<strong>[^*]+)\*\*|\[(?P<text>[^\]]+)\]\((?P<target>#[A-Za-z0-9-]+)\)")
 ITEM = re.compile(r"(?:-|(?P<number>[0-9]+)\.) +")
-HEADING = "## "
 
 
 def chapters(text: str) -> Iterator[tuple[str, str]]:

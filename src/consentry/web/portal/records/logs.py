@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from consentry.domain.actor import ActorKind
 from consentry.domain.audit import AuditEntry
@@ -100,9 +100,11 @@ class LogPages:
         )
 
     async def download(self, request: Request, staff: SignedIn) -> Response:
-        """Give the entries that match as a file."""
+        """Give the entries that match as a file; where a day is none, the page says so instead."""
         query = lists.filters(request, *_FILTERS)
-        wanted, _ = _wanted(query)
+        wanted, problems = _wanted(query)
+        if problems:
+            return RedirectResponse(lists.address(f"{staff.prefix}/logs", query.items()), status_code=303)
         page = await read_log(
             self._services,
             staff.institution_id,

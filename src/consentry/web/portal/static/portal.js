@@ -3,7 +3,7 @@
 // A set-up code comes behind the # of its link, where no server and no log sees it; here it goes into its field.
 const code = document.querySelector("[data-from-fragment]");
 if (code && location.hash.length > 1) {
-  code.value = decodeURIComponent(location.hash.slice(1));
+  code.value = location.hash.slice(1);
   history.replaceState(null, "", location.pathname + location.search);
 }
 
