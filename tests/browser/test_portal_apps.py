@@ -80,7 +80,7 @@ async def test_an_app_is_stopped_with_a_reason_and_let_in_again(
     page = await office.enter(desk, bku)
     await page.goto(office.address("/admin/apps"))
     await page.get_by_label("Name begins with").fill("bud")
-    await page.get_by_role("button", name="Show").click()
+    await page.get_by_role("button", name="Filter").click()
     await page.get_by_role("link", name="Budget", exact=True).click()
     await page.get_by_role("link", name="Disable").click()
     await expect(page.get_by_text("12 CFR 1033.321").first).to_be_visible()
