@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
+from consentry.connectors.outbound import Outbound
+from consentry.domain.actor import Actor, ActorKind
+from consentry.domain.refusal.staff import NotAllowed
 from consentry.domain.staff import House, Role
 from consentry.store import staff
 from consentry.usecases.services import Services
-from consentry.usecases.staff.provider import show_provider
+from consentry.usecases.staff.provider import drop_proposal, propose_provider, show_provider
 from tests.builders import Tenant
 from tests.portal.conftest import SignIn
 from tests.portal.idp import SECRET, Person, address_in, begin, establish, person
@@ -193,3 +196,31 @@ async def test_the_page_says_what_to_register(bku: Tenant, in_force: str, signed
     behind = admin.get(PAGE, headers={"Host": "portal.bank.example", "X-Forwarded-Proto": "http"})
     assert 'value="https://portal.bank.example/admin/sign-in/callback"' in behind.text
     assert admin.get(PAGE, headers={"Host": 'x"><script>'}).status_code == 400
+
+
+async def test_who_was_an_admin_when_they_asked_and_is_none_any_more_changes_nothing(
+    services: Services, bku: Tenant, issuer: str, signed_in: SignIn
+) -> None:
+    """R88: a provider may take its time to answer, and meanwhile another admin takes the role."""
+    demoted = Actor(ActorKind.STAFF, str((await signed_in(Role.SUPPORT)).member_id))
+    house = House.INSTITUTION
+
+    async def pending() -> bool:
+        return await show_provider(services, bku.institution_id, state="pending") is not None
+
+    with pytest.raises(NotAllowed):
+        await propose_provider(
+            services,
+            Outbound(allowed=frozenset({issuer})),
+            bku.institution_id,
+            discovery_url=issuer,
+            client_id="portal",
+            client_secret=SECRET,
+            house=house,
+            actor=demoted,
+        )
+    assert not await pending()
+    change(await signed_in(Role.ADMIN), issuer)
+    with pytest.raises(NotAllowed):
+        await drop_proposal(services, bku.institution_id, house=house, actor=demoted)
+    assert await pending()

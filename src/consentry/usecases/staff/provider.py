@@ -1,7 +1,7 @@
 """The provider at which a house's staff sign in: shown, put in force, changed step by step, forgotten.
 
 A change made in a portal waits as the pending provider until somebody has signed in through it (set_up.py,
-change_provider.py). Whoever holds both rows holds the pending one first.
+change_provider.py). Whoever holds both rows holds the pending one first, and the team's after them.
 """
 
 from dataclasses import dataclass, field
@@ -13,13 +13,14 @@ from consentry.domain.actor import Actor
 from consentry.domain.refusal.institution import InvalidSettings
 from consentry.domain.refusal.provider import AddressRefused, AddressSilent, ProviderUnusable, SignInFailed
 from consentry.domain.refusal.staff import NoStaffProvider
-from consentry.domain.staff import INVITATION_VALID
+from consentry.domain.staff import INVITATION_VALID, House
 from consentry.domain.staff_provider import StaffProvider, check_staff_provider
 from consentry.store import audit, setup_links, staff, staff_providers, staff_sessions
 from consentry.store.sealed_secret import SealedSecret
 from consentry.store.session import Connection
 from consentry.store.staff_providers import State, StoredProvider
 from consentry.usecases.services import Services
+from consentry.usecases.staff.team import lock_team
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ async def propose_provider(
     discovery_url: str,
     client_id: str,
     client_secret: str,
+    house: House,
     actor: Actor,
 ) -> StaffProvider:
     """Read a provider's metadata and store it as pending: in force once somebody has signed in through it.
@@ -91,6 +93,7 @@ async def propose_provider(
 
     Raises:
         InvalidSettings: something is missing or malformed, or the provider can't be used; with a sentence a field.
+        NotAllowed: who acts was an admin when they asked, and is none any more.
         TemporarilyUnavailable: the store can't be reached or can't write.
     """
     place = discovery_address(discovery_url)
@@ -111,6 +114,7 @@ async def propose_provider(
             secret=seal_secret(services, institution_id, secret),
             signs_out=metadata.backchannel_logout_supported,
         )
+        await lock_team(connection, institution_id, house=house, actor=actor)
         found = await staff_providers.find(connection, institution_id, "pending")
         if found is None:
             raise AssertionError
@@ -136,12 +140,18 @@ async def _given_before(services: Services, institution_id: int, *, place: str, 
     return found.client_secret if same else ""
 
 
-async def drop_proposal(services: Services, institution_id: int, *, actor: Actor) -> None:
-    """Forget the pending provider; what is in force stays. Where there is none, nothing happens."""
+async def drop_proposal(services: Services, institution_id: int, *, house: House, actor: Actor) -> None:
+    """Forget the pending provider; what is in force stays. Where there is none, nothing happens.
+
+    Raises:
+        NotAllowed: who acts is no admin any more.
+        TemporarilyUnavailable: the store can't be reached or can't write.
+    """
     async with services.session.begin(institution_id) as connection:
         before = await staff_providers.find(connection, institution_id, "pending", hold=True)
         if before is None:
             return
+        await lock_team(connection, institution_id, house=house, actor=actor)
         await staff_providers.delete(connection, institution_id, "pending")
         await audit.record(
             connection,

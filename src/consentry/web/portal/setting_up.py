@@ -82,6 +82,7 @@ class SetUpPages:
                 outside.outbound,
                 live.institution_id,
                 **typed,
+                house=outside.house,
                 actor=outside.visit(request).actor_of(live.member_id),
             )
             begun = await begin_sign_in(

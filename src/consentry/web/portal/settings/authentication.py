@@ -45,7 +45,14 @@ class AuthenticationPages:
         typed = {name: form.text(name) for name in FIELDS}
         outside = self._outside
         try:
-            await propose_provider(outside.services, outside.outbound, staff.institution_id, **typed, actor=staff.actor)
+            await propose_provider(
+                outside.services,
+                outside.outbound,
+                staff.institution_id,
+                **typed,
+                house=staff.house,
+                actor=staff.actor,
+            )
             return await self._to_provider(request, staff)
         except InvalidSettings as refusal:
             return await self._page(request, staff, typed=typed, problems=dict(refusal.fields), status=422)
@@ -56,7 +63,7 @@ class AuthenticationPages:
 
     async def cancel(self, _: Request, staff: SignedIn) -> Response:
         """Forget the pending provider."""
-        await drop_proposal(self._outside.services, staff.institution_id, actor=staff.actor)
+        await drop_proposal(self._outside.services, staff.institution_id, house=staff.house, actor=staff.actor)
         return RedirectResponse(f"{staff.prefix}{_PATH}?notice=cancelled", status_code=303)
 
     async def _to_provider(self, request: Request, staff: SignedIn) -> Response:
