@@ -265,7 +265,8 @@ def read_id_token(
     from authlib.oidc.core import CodeIDToken
     from joserfc.errors import JoseError
 
-    header, payload = _verified(text, keys)
+    verify_signature(text, keys=keys)
+    header, payload = _parsed(text)
     try:
         claims = CodeIDToken(
             payload,
@@ -275,7 +276,7 @@ def read_id_token(
         )
         claims.validate(now=now, leeway=_CLOCKS_DIFFER)
     except (JoseError, ValueError, TypeError, KeyError) as error:
-        raise InvalidIdToken(f"{type(error).__name__}: {error}"[:200]) from error
+        raise InvalidIdToken(_words_of(error)) from error
     _check_times(claims, now=now)
     signed_in_at = claims.get("auth_time")
     if type(signed_in_at) is not int:
@@ -287,15 +288,16 @@ def read_id_token(
     return dict(claims)
 
 
-def read_logout_token(text: str, *, keys: bytes, issuer: str, client_id: str, now: int) -> dict[str, object]:
-    """Verify a logout token (OpenID Connect Back-Channel Logout 1.0, section 2.6) and give its claims.
+def parse_logout_token(text: str, *, issuer: str, client_id: str, now: int) -> dict[str, object]:
+    """Check all of a logout token but its signature (OpenID Connect Back-Channel Logout 1.0, section 2.6).
 
-    Keys, algorithms and times are those of ID tokens. An ID token is none: it lacks the event, and has a `nonce`.
+    Times are those of ID tokens. An ID token is none: it lacks the event, and has a `nonce`. The claims that are given
+    are to be believed after `verify_signature` alone.
 
     Raises:
-        InvalidIdToken: it can't be believed.
+        InvalidIdToken: it can't be one for this client.
     """
-    header, claims = _verified(text, keys)
+    header, claims = _parsed(text)
     if str(header.get("typ", "JWT")).lower() not in _LOGOUT_TYPES:
         raise InvalidIdToken("it is of another type")
     if claims.get("iss") != issuer or claims.get("aud") not in (client_id, [client_id]):
@@ -305,28 +307,50 @@ def read_logout_token(text: str, *, keys: bytes, issuer: str, client_id: str, no
     if not isinstance(events, dict) or not isinstance(events.get(_LOGOUT_EVENT), dict) or "nonce" in claims:
         raise InvalidIdToken("it is no logout token")
     named = [claims[claim] for claim in ("jti", "sub", "sid") if claim in claims]
-    if "jti" not in claims or len(named) < 2 or not all(isinstance(name, str) and name for name in named):
+    names = all(isinstance(name, str) and name and name.isprintable() for name in named)
+    if "jti" not in claims or len(named) < 2 or not names:
         raise InvalidIdToken("it names nobody and no session, or has no id (jti)")
     return claims
 
 
-def _verified(text: str, keys: bytes) -> tuple[dict[str, object], dict[str, object]]:
-    """Give header and claims of a provider's token that one of its keys has signed."""
+def verify_signature(text: str, *, keys: bytes) -> None:
+    """Check that a key of a provider's JWK set has signed a token, as `read_id_token` does.
+
+    Raises:
+        InvalidIdToken: none of them has.
+    """
     from joserfc import jws
     from joserfc.errors import JoseError
     from joserfc.jwk import KeySet
 
+    header, _ = _parsed(text)
+    algorithm = str(header["alg"])
+    try:
+        jws.deserialize_compact(text, KeySet.import_key_set(_usable(keys, algorithm)), [algorithm])
+    except (JoseError, ValueError, TypeError, KeyError) as error:
+        raise InvalidIdToken(_words_of(error)) from error
+
+
+def _parsed(text: str) -> tuple[dict[str, object], dict[str, object]]:
+    """Give header and claims of a provider's token without trusting it; its algorithm is one of the list."""
+    from joserfc import jws
+    from joserfc.errors import JoseError
+
     if len(text) > _LONGEST_ID_TOKEN or text.count(".") != 2 or not text.isascii():
         raise InvalidIdToken("it is too long or malformed")
     try:
-        header = jws.extract_compact(text.encode()).protected
-        algorithm = header.get("alg")
-        if algorithm not in _ID_TOKEN_ALGORITHMS or header.get("crit") is not None or "b64" in header:
+        found = jws.extract_compact(text.encode())
+        header = found.protected
+        if header.get("alg") not in _ID_TOKEN_ALGORITHMS or header.get("crit") is not None or "b64" in header:
             raise InvalidIdToken("its algorithm or its header is not allowed")
-        found = jws.deserialize_compact(text, KeySet.import_key_set(_usable(keys, algorithm)), [algorithm])
         return dict(header), _read_object(found.payload)
-    except (JoseError, ValueError, TypeError, KeyError, msgspec.DecodeError) as error:
-        raise InvalidIdToken(f"{type(error).__name__}: {error}"[:200]) from error
+    except (JoseError, ValueError, TypeError, KeyError, msgspec.DecodeError, RecursionError) as error:
+        raise InvalidIdToken(_words_of(error)) from error
+
+
+def _words_of(error: Exception) -> str:
+    """Say what a library found wrong; it may quote the token, and half a character of it can't be written."""
+    return f"{type(error).__name__}: {error}"[:200].encode(errors="replace").decode()
 
 
 def _check_times(claims: Mapping[str, object], *, now: int) -> None:

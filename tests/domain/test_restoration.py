@@ -135,7 +135,7 @@ def test_a_customer_stays_blocked_if_that_was_the_last_word() -> None:
     assert (again.blocked, again.others) == ({}, {"customer.unblocked": 1})
 
 
-def test_what_was_only_looked_at_or_opened_is_no_lost_decision() -> None:
+def test_what_was_only_looked_at_opened_or_left_is_no_lost_decision() -> None:
     seen = (
         "page.opened",
         "page.ended",
@@ -143,6 +143,7 @@ def test_what_was_only_looked_at_or_opened_is_no_lost_decision() -> None:
         "customer.opened",
         "customer_provider.tested",
         "customers.searched",
+        "staff.signed_out_at_provider",
     )
     assert decided(entry(action) for action in seen).others == {}
 

@@ -1,5 +1,6 @@
 """R88: whoever is signed out at the provider is signed out here (OpenID Connect Back-Channel Logout 1.0)."""
 
+import base64
 import json
 import time
 from itertools import count
@@ -135,7 +136,15 @@ WRONG: list[dict[str, Any]] = [
     {"sub": ""},
     {"sub": ["ada"]},
     {"sid": 1},
+    {"sub": "a\x00"},
+    {"sid": "a\n"},
+    {"jti": "\x00"},
 ]
+
+
+def unsigned(header: str, payload: str = "{}") -> str:
+    """Write what looks like a token and is signed by nobody."""
+    return ".".join(base64.urlsafe_b64encode(part.encode()).rstrip(b"=").decode() for part in (header, payload, "none"))
 
 
 async def test_what_is_no_logout_token_ends_nothing(
@@ -153,6 +162,8 @@ async def test_what_is_no_logout_token_ends_nothing(
         "symmetric": jwt.encode({"alg": "HS256", "kid": "k1"}, claims_of(liar), OctKey.generate_key(256)),
         "nothing": "",
         "text": "a.b.c",
+        "half a character": unsigned('{"alg":"RS256","kid":"\\ud800"}', json.dumps(claims_of(liar))),
+        "deep": unsigned('{"alg":"RS256"}', "[" * 9000),
         "long": "a" * 20_000,
     }
     for what, token in tokens.items():
@@ -161,6 +172,19 @@ async def test_what_is_no_logout_token_ends_nothing(
         assert refused.json()["error"] == "invalid_request", what
     assert signed_in_still(found) == [True]
     assert await told(super_connection, bku, ACTION) == []
+
+
+async def test_r104_what_a_provider_cannot_have_said_does_not_reach_it(
+    services: Services, bku: Tenant, liar: Liar, stranger: Visitor
+) -> None:
+    """Strangers send it no questions with just anything: its keys are fetched for what only lacks the signature."""
+    await trust(services, bku, liar)
+    liar.asked.clear()
+    for token in ("x", "a.b.c", unsigned('{"alg":"RS256"}'), *(signed(claims_of(liar, **wrong)) for wrong in WRONG)):
+        assert tell(stranger, bku, token).status_code == 400
+    assert liar.asked == []
+    assert tell(stranger, bku, unsigned('{"alg":"RS256"}', json.dumps(claims_of(liar)))).status_code == 400
+    assert liar.asked == ["/.well-known/openid-configuration", "/jwks_uri"]
 
 
 @pytest.mark.parametrize("typ", ["JWT", "Logout+JWT", None])

@@ -206,22 +206,34 @@ async def exchange(
     return _identity(_verified(tokens, keys, client=client, attempt=attempt, now=now))
 
 
-async def read_logout(outbound: Outbound, client: OpenIdClient, token: str, *, now: int) -> Logout:
-    """Verify a logout token of a provider (OpenID Connect Back-Channel Logout 1.0) and give whom it is about.
+def parse_logout(token: str, *, issuer: str, client_id: str, now: int) -> Logout:
+    """Give whom a logout token is about (OpenID Connect Back-Channel Logout 1.0), if `verify_logout` believes it.
+
+    Nobody is asked for that: what a provider can't have said for this client does not reach it.
 
     Raises:
-        AddressRefused, AddressSilent: one of the provider's addresses.
-        InvalidRequest: the token can't be believed.
+        InvalidRequest: it is no logout token of this issuer for this client.
     """
-    keys = await _keys(outbound, client)
     try:
-        claims = jose.read_logout_token(
-            token, keys=keys, issuer=client.metadata.issuer, client_id=client.client_id, now=now
-        )
+        claims = jose.parse_logout_token(token, issuer=issuer, client_id=client_id, now=now)
     except jose.InvalidIdToken as error:
         raise InvalidRequest(f"The logout token is refused: {error}.") from error
     subject, sid = (None if claim not in claims else str(claims[claim]) for claim in ("sub", "sid"))
-    return Logout(issuer=client.metadata.issuer, subject=subject, sid=sid, jti=str(claims["jti"]))
+    return Logout(issuer=issuer, subject=subject, sid=sid, jti=str(claims["jti"]))
+
+
+async def verify_logout(outbound: Outbound, client: OpenIdClient, token: str) -> None:
+    """Check that a logout token is signed with a key of the provider.
+
+    Raises:
+        AddressRefused, AddressSilent: one of the provider's addresses.
+        InvalidRequest: it is not.
+    """
+    keys = await _keys(outbound, client)
+    try:
+        jose.verify_signature(token, keys=keys)
+    except jose.InvalidIdToken as error:
+        raise InvalidRequest(f"The logout token is refused: {error}.") from error
 
 
 async def _keys(outbound: Outbound, client: OpenIdClient) -> bytes:

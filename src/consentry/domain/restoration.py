@@ -33,6 +33,7 @@ _NO_DECISIONS: Final = frozenset(
         "consents.forgotten",
         "staff.signed_in",
         "staff.signed_out",
+        "staff.signed_out_at_provider",
         "staff.signed_out_everywhere",
         "staff.set_up_opened",
         "staff.setup_link_made",

@@ -1,6 +1,6 @@
 """End sessions whose people were signed out at the house's provider, when it tells so (Back-Channel Logout 1.0)."""
 
-from consentry.connectors.openid import read_logout
+from consentry.connectors.openid import parse_logout, verify_logout
 from consentry.connectors.outbound import Outbound
 from consentry.domain.refusal.request import InvalidRequest
 from consentry.store import audit, clock, staff_sessions
@@ -25,7 +25,8 @@ async def sign_out_at_provider(
     async with services.session.begin(institution_id) as connection:
         found = await open_provider(services, connection, institution_id, "current")
         now = int((await clock.now(connection)).timestamp())
-    logout = await read_logout(outbound, await client_at(outbound, found), token, now=now)
+    logout = parse_logout(token, issuer=found.provider.issuer, client_id=found.provider.client_id, now=now)
+    await verify_logout(outbound, await client_at(outbound, found), token)
     async with services.session.begin(institution_id) as connection:
         current = await open_provider(services, connection, institution_id, "current", hold=True)
         if current.provider.version != found.provider.version:
