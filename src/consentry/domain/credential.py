@@ -24,8 +24,7 @@ _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 _RANDOM_LENGTH: Final = 28
 _CHECKSUM_LENGTH: Final = 6
 _CLIENT_ID_LENGTH: Final = 22
-_WELL_FORMED: Final = re.compile(SECRET_PATTERN)
-_WELL_FORMED_PAGE: Final = re.compile(PAGE_PREFIX + r"[0-9A-Za-z]{34}")
+_BODY: Final = re.compile(r"[0-9A-Za-z]{34}")
 _LIKE_A_SECRET: Final = re.compile(SECRET_PREFIX + r"[0-9A-Za-z]+")
 _PAGE_PURPOSE: Final = b"consentry page session\x00"
 
@@ -44,21 +43,13 @@ def random_base62(choose: Callable[[str], str], *, length: int) -> str:
     return "".join(choose(_BASE62) for _ in range(length))
 
 
-def new_secret(choose: Callable[[str], str]) -> str:
-    """Make a client secret; `choose` picks one character of a string and must be unpredictable."""
-    body = SECRET_PREFIX + random_base62(choose, length=_RANDOM_LENGTH)
+def new_secret(choose: Callable[[str], str], *, prefix: str = SECRET_PREFIX) -> str:
+    """Make a client secret, or another kind of secret with a prefix of its own.
+
+    `choose` picks one character of a string and must be unpredictable.
+    """
+    body = prefix + random_base62(choose, length=_RANDOM_LENGTH)
     return body + _checksum(body)
-
-
-def new_page_secret(choose: Callable[[str], str]) -> str:
-    """Make the secret of a page, in the form of client secrets with a prefix of its own."""
-    body = PAGE_PREFIX + random_base62(choose, length=_RANDOM_LENGTH)
-    return body + _checksum(body)
-
-
-def is_page_secret(text: str) -> bool:
-    """Tell offline whether a text has the form and the checksum of a page's secret."""
-    return bool(_WELL_FORMED_PAGE.fullmatch(text)) and _checksum(text[:-_CHECKSUM_LENGTH]) == text[-_CHECKSUM_LENGTH:]
 
 
 def page_mac_of(secret: str, pepper: bytes) -> bytes:
@@ -71,9 +62,13 @@ def new_client_id(choose: Callable[[str], str]) -> str:
     return random_base62(choose, length=_CLIENT_ID_LENGTH)
 
 
-def is_secret(text: str) -> bool:
-    """Tell offline whether a text has the form and the checksum of a client secret."""
-    return bool(_WELL_FORMED.fullmatch(text)) and _checksum(text[:-_CHECKSUM_LENGTH]) == text[-_CHECKSUM_LENGTH:]
+def is_secret(text: str, *, prefix: str = SECRET_PREFIX) -> bool:
+    """Tell offline whether a text has the form and the checksum of a client secret, or of the kind with this prefix."""
+    return (
+        text.startswith(prefix)
+        and _BODY.fullmatch(text, len(prefix)) is not None
+        and _checksum(text[:-_CHECKSUM_LENGTH]) == text[-_CHECKSUM_LENGTH:]
+    )
 
 
 def display_form(secret: str) -> str:

@@ -7,22 +7,17 @@ before.
 
 import hashlib
 import hmac
-import re
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from consentry.domain.credential import base62, random_base62
+from consentry.domain.credential import is_secret, new_secret
 from consentry.domain.refusal.institution import ChangedMeanwhile, InvalidSettings
 
 REGISTRATION_PREFIX: Final = "cns_registration_"
 OVERLAPS: Final = (timedelta(hours=24), timedelta(0))
 """How long the previous token may live on after a rotation: a day, or not at all."""
-_RANDOM_LENGTH: Final = 28
-_CHECKSUM_LENGTH: Final = 6
-_WELL_FORMED: Final = re.compile(REGISTRATION_PREFIX + r"[0-9A-Za-z]{34}")
 _PURPOSE: Final = b"consentry registration token\x00"
 
 
@@ -53,13 +48,12 @@ class TokenRotation:
 
 def new_registration_token(choose: Callable[[str], str]) -> str:
     """Make a token; `choose` picks one character of a string and must be unpredictable."""
-    body = REGISTRATION_PREFIX + random_base62(choose, length=_RANDOM_LENGTH)
-    return body + _checksum(body)
+    return new_secret(choose, prefix=REGISTRATION_PREFIX)
 
 
 def is_registration_token(text: str) -> bool:
     """Tell offline whether a text has the form and the checksum of a token."""
-    return bool(_WELL_FORMED.fullmatch(text)) and _checksum(text[:-_CHECKSUM_LENGTH]) == text[-_CHECKSUM_LENGTH:]
+    return is_secret(text, prefix=REGISTRATION_PREFIX)
 
 
 def registration_mac_of(token: str, pepper: bytes) -> bytes:
@@ -106,7 +100,3 @@ def rotate_token(
         if token.number == newest and wanted > now:
             previous_ends_at = wanted
     return TokenRotation(number=newest + 1, ends=tuple(ends), previous_ends_at=previous_ends_at)
-
-
-def _checksum(body: str) -> str:
-    return base62(zlib.crc32(body.encode()), length=_CHECKSUM_LENGTH)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from consentry.domain.actor import Actor, ActorKind
-from consentry.domain.credential import new_page_secret, page_mac_of
+from consentry.domain.credential import PAGE_PREFIX, new_secret, page_mac_of
 from consentry.domain.page import Wishes
 from consentry.domain.refusal.dashboard import PageEnded
 from consentry.store import pages
@@ -48,7 +48,7 @@ async def open_page(services: Services, token: Subject, *, wishes: Wishes, visit
         PageEnded: the token is spent, revoked or expired, or the institution is disabled.
         TemporarilyUnavailable: the store can't be reached or can't write.
     """
-    secret = new_page_secret(services.choose)
+    secret = new_secret(services.choose, prefix=PAGE_PREFIX)
     pepper_id = services.keyring.current_pepper
     new = NewPage(mac=page_mac_of(secret, services.keyring.peppers[pepper_id]), pepper_id=pepper_id, wishes=wishes)
     actor = Actor(ActorKind.CUSTOMER, token.customer_id, visit.source, visit.request_id)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from consentry.domain.credential import is_page_secret, page_mac_of
+from consentry.domain.credential import PAGE_PREFIX, is_secret, page_mac_of
 from consentry.domain.page import Page
 from consentry.domain.refusal.dashboard import PageEnded
 from consentry.store import pages
@@ -26,7 +26,7 @@ async def use_page(services: Services, secret: str, visit: Visit) -> UsedPage:
         PageEnded: there is none, or it has ended: by its time, by *Done*, with its token, with the institution.
         TemporarilyUnavailable: the store can't be reached or can't write.
     """
-    if not is_page_secret(secret):
+    if not is_secret(secret, prefix=PAGE_PREFIX):
         raise PageEnded
     macs = tuple(page_mac_of(secret, pepper) for pepper in services.keyring.peppers.values())
     async with services.session.connection() as connection:
