@@ -1,5 +1,6 @@
 """The demo as a person starts it: `consentry demo` in a folder of its own, in a process of its own."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -8,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,15 @@ class Demo:
         """Read what the demo wrote for programs."""
         told: dict[str, Any] = json.loads(self.file.read_text())
         return told
+
+    def processes(self) -> set[int]:
+        """Give the processes that work in the folder or below it: the demo's, its neighbours' and its database's."""
+        found = set()
+        for process in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if process.name.isdigit() and (process / "cwd").readlink().is_relative_to(self.folder):
+                    found.add(int(process.name))
+        return found
 
     def start(self, *arguments: str) -> "Demo":
         """Start it and wait until it says that it is ready; on any free port unless told otherwise."""
@@ -76,7 +85,7 @@ class Demo:
         )
 
 
-@contextmanager
+@contextlib.contextmanager
 def demo_folder() -> Iterator[Demo]:
     """Make a folder for a demo; at the end stop what runs there and remove it."""
     folder = Path(tempfile.mkdtemp(prefix="consentry-demo-"))
