@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 READY_SECONDS = 120
@@ -33,14 +34,18 @@ class Service:
 
     def logged(self) -> str:
         """Give everything logged so far."""
-        self.log.seek(0)
-        return self.log.read()
+        return _read(self.log)
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
     """Give the environment of a product's process: this one's, with only the given settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CONSENTRY_")}
     return {**kept, **settings}
+
+
+def _read(log: IO[str]) -> str:
+    """Read a log that is being written, opened anew: its writers share the place at which this file stands."""
+    return Path(f"/proc/self/fd/{log.fileno()}").read_text()
 
 
 def start_service(settings: Mapping[str, str]) -> Service:
@@ -57,8 +62,7 @@ def start_service(settings: Mapping[str, str]) -> Service:
     line = process.stdout.readline()
     if not line:
         process.wait(READY_SECONDS)
-        log.seek(0)
-        said = log.read()
+        said = _read(log)
         log.close()
         process.stdout.close()
         raise AssertionError(f"the service did not start:\n{said}")

@@ -113,3 +113,18 @@ def test_requests_that_follow_each_other_at_once_are_answered_in_order(api: Api,
         answer = read_all(opened)
     statuses = re.findall(rb"HTTP/1\.1 ([0-9]+) ", answer)
     assert statuses == [b"400"] * 5 + [b"401"]
+
+
+def test_a_browser_that_goes_away_within_a_form_is_no_fault(service: Service) -> None:
+    """R138: what the log calls a failure is one of ours."""
+    before = len(service.logged())
+    with connected(service) as opened:
+        opened.sendall(
+            b"POST /embed/authorizations HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\n\r\naccess_token="
+        )
+    deadline = time.monotonic() + 60
+    while '"operation":"open_page"' not in (logged := service.logged()[before:]):
+        assert time.monotonic() < deadline, logged
+        time.sleep(0.05)
+    assert "request failed" not in logged

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from consentry.domain.refusal.request import BodyTooLarge, InvalidRequest, UnsupportedMediaType
 
@@ -33,6 +33,24 @@ class Form:
         return tuple(value for field, value in self.fields if field == name)
 
 
+async def read_body(request: Request, *, most: int) -> bytes:
+    """Read what is sent, of at most so many bytes.
+
+    Raises:
+        BodyTooLarge: it is larger, declared or not.
+        InvalidRequest: the browser went away before all was sent.
+    """
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > most:
+                raise BodyTooLarge(f"Send a form of at most {most // 1024} KiB, with its files.")
+    except ClientDisconnect:
+        raise InvalidRequest("The connection was closed before the form was complete.") from None
+    return bytes(body)
+
+
 async def read_form(request: Request, *, repeatable: frozenset[str] = frozenset()) -> Form:
     """Read a form of at most 64 KiB.
 
@@ -44,11 +62,7 @@ async def read_form(request: Request, *, repeatable: frozenset[str] = frozenset(
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != _MEDIA_TYPE:
         raise UnsupportedMediaType(f"Send the form as {_MEDIA_TYPE}.")
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_FORM:
-            raise BodyTooLarge
+    body = await read_body(request, most=LARGEST_FORM)
     try:
         fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
     except ValueError:

@@ -7,8 +7,8 @@ from typing import Final
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from consentry.domain.refusal.request import BodyTooLarge, InvalidRequest, UnsupportedMediaType
-from consentry.web.html.forms import LARGEST_FORM, Form
+from consentry.domain.refusal.request import InvalidRequest, UnsupportedMediaType
+from consentry.web.html.forms import LARGEST_FORM, Form, read_body
 
 LARGEST_UPLOAD: Final = 512 * 1024
 _MEDIA_TYPE: Final = "multipart/form-data"
@@ -35,14 +35,10 @@ async def read_upload_form(request: Request) -> UploadForm:
     media_type, _, parameters = request.headers.get("content-type", "").lower().partition(";")
     if media_type.strip() != _MEDIA_TYPE or "charset" in parameters:
         raise UnsupportedMediaType(f"Send the form as {_MEDIA_TYPE}, in UTF-8.")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_UPLOAD:
-            raise BodyTooLarge("Send files of at most 512 KiB in all.")
+    body = await read_body(request, most=LARGEST_UPLOAD)
     parser = MultiPartParser(
         request.headers,
-        _once(bytes(body)),
+        _once(body),
         max_files=_MOST_FILES,
         max_fields=_MOST_FIELDS,
         max_part_size=LARGEST_FORM,

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from consentry.domain.actor import Actor
 from consentry.domain.refusal import Refusal
-from consentry.domain.refusal.request import BodyTooLarge, NotFound, TemporarilyUnavailable
+from consentry.domain.refusal.request import NotFound, TemporarilyUnavailable
 from consentry.domain.refusal.staff import ForgedRequest, InsufficientUserAuthentication, NotAllowed, SignedOut
 from consentry.domain.staff import PORTAL_PATH, ROLES, STAFF_KIND, House, Role
 from consentry.store.staff_sessions import LiveSession
@@ -29,6 +29,7 @@ from consentry.web import errors
 from consentry.web.asgi import Message
 from consentry.web.front import seen
 from consentry.web.hosts import host_of
+from consentry.web.html.forms import read_body
 from consentry.web.html.uploads import LARGEST_UPLOAD, read_upload_form
 from consentry.web.portal import cookies
 from consentry.web.portal.navigation import Links, Navigation
@@ -225,16 +226,11 @@ def check_origin(request: Request) -> None:
 async def _checked(request: Request, staff: SignedIn) -> Request:
     """Check a form's origin and token, and give the request with its body to be read once more."""
     check_origin(request)
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_UPLOAD:
-            raise BodyTooLarge("Send forms with files of at most 512 KiB in all.")
-    content = bytes(body)
-    tokens = await _tokens(_with_body(request, content), content)
+    body = await read_body(request, most=LARGEST_UPLOAD)
+    tokens = await _tokens(_with_body(request, body), body)
     if len(tokens) != 1 or not hmac.compare_digest(tokens[0].encode(), staff.csrf.encode()):
         raise ForgedRequest
-    return _with_body(request, content)
+    return _with_body(request, body)
 
 
 async def _tokens(request: Request, body: bytes) -> list[str]:
