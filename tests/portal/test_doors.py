@@ -1,5 +1,7 @@
 """The doors of the portals: sessions, forms that come from elsewhere, and pages that forgot to say whom they let in."""
 
+from uuid import UUID
+
 import httpx
 import pytest
 from starlette.requests import Request
@@ -76,6 +78,18 @@ async def test_a_form_from_elsewhere_changes_nothing(signed_in: SignIn) -> None:
         assert answer.status_code == 403, headers
         assert "forged_request" in text_of(answer)
     assert visitor.get("/admin/account").status_code == 200
+
+
+@pytest.mark.parametrize("malformed", ["http://[", "http://[::1", "//[x"])
+async def test_r80_an_origin_that_is_no_address_is_another_s(
+    signed_in: SignIn, stranger: Visitor, malformed: str
+) -> None:
+    begun = stranger.post("/admin/sign-in", headers={"Origin": malformed})
+    assert (begun.status_code, "forged_request" in begun.text) == (403, True)
+    visitor = await signed_in(Role.ADMIN)
+    assert visitor.post("/admin/account/end", headers={"Origin": malformed}).status_code == 403
+    lost = visitor.post(f"/admin/settings/team/{UUID(int=0)}/end-sessions", headers={"Referer": malformed})
+    assert lost.status_code == 404
 
 
 async def test_a_form_without_its_token_or_with_another_session_s_changes_nothing(signed_in: SignIn) -> None:

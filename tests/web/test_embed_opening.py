@@ -96,6 +96,7 @@ async def test_only_registered_sites_may_frame_the_page(
     assert ancestors(dashboard.open("nonsense")) == "frame-ancestors 'none'"
     stranger = dashboard.open(api.token(), Origin="https://evil.example")
     assert (stranger.answer.status_code, stranger.name) == (403, "refused")
+    assert dashboard.open(api.token(), Origin="http://[").answer.status_code == stranger.answer.status_code
     assert dashboard.open(api.token(), Origin=BANK).answer.status_code == 200
 
 

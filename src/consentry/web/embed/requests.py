@@ -4,7 +4,6 @@ A page is proven by its secret alone. What browsers tell of a request's origin i
 """
 
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
@@ -13,7 +12,7 @@ from consentry.domain.refusal.dashboard import ForeignOrigin, NotOnThisRequest
 from consentry.usecases.page.open import Visit
 from consentry.web.embed.languages import chosen_locale, known_zone
 from consentry.web.front import seen
-from consentry.web.hosts import host_of
+from consentry.web.hosts import host_of, leads_here
 from consentry.web.html.forms import Form
 
 SECRET_HEADER: Final = "Consentry-Page"  # noqa: S105 - a header's name
@@ -83,4 +82,4 @@ def secret_of(request: Request, form: Form) -> str:
 
 def _is_own(request: Request, origin: str) -> bool:
     # Behind a proxy that ends TLS the scheme is not ours to know.
-    return origin == "null" or urlsplit(origin).netloc == request.headers.get("host", "")
+    return origin == "null" or leads_here(request, origin)

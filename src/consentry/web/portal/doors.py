@@ -28,7 +28,7 @@ from consentry.usecases.staff.sessions import use_session
 from consentry.web import errors
 from consentry.web.asgi import Message
 from consentry.web.front import seen
-from consentry.web.hosts import host_of
+from consentry.web.hosts import host_of, leads_here
 from consentry.web.html.forms import read_body
 from consentry.web.html.uploads import LARGEST_UPLOAD, read_upload_form
 from consentry.web.portal import cookies
@@ -219,7 +219,7 @@ def check_origin(request: Request) -> None:
         if site is None:
             raise ForgedRequest
         return
-    if urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower():
+    if not leads_here(request, origin):
         raise ForgedRequest
 
 
@@ -253,9 +253,9 @@ def _with_body(request: Request, body: bytes) -> Request:
 
 def _page_of(request: Request, staff: SignedIn) -> str:
     """Give the address of the page that was asked for, or on which the form stands that was sent."""
-    referer = urlsplit(request.headers.get("referer", ""))
-    if request.method in _CHANGES and referer.netloc.lower() == request.headers.get("host", "").lower():
-        return referer._replace(scheme="", netloc="").geturl()
+    referer = request.headers.get("referer", "")
+    if request.method in _CHANGES and leads_here(request, referer):
+        return urlsplit(referer)._replace(scheme="", netloc="").geturl()
     return staff.here
 
 
