@@ -1,5 +1,6 @@
 """R88: whoever is signed out at the provider is signed out here (OpenID Connect Back-Channel Logout 1.0)."""
 
+import asyncio
 import base64
 import json
 import time
@@ -15,11 +16,13 @@ from joserfc.jwk import OctKey, RSAKey
 from consentry.domain.staff import House, Role
 from consentry.usecases.services import Services
 from tests.builders import Tenant
+from tests.conftest import Database
 from tests.portal.conftest import SignIn
 from tests.portal.idp import address_in, query_of
 from tests.portal.liar import KEY, Liar, answered, trust
 from tests.portal.test_sign_in import told
 from tests.portal.visiting import PREFIX, Visitor, text_of
+from tests.serving import start_service
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 ACTION = "staff.signed_out_at_provider"
@@ -185,6 +188,25 @@ async def test_r104_what_a_provider_cannot_have_said_does_not_reach_it(
     assert liar.asked == []
     assert tell(stranger, bku, unsigned('{"alg":"RS256"}', json.dumps(claims_of(liar)))).status_code == 400
     assert liar.asked == ["/.well-known/openid-configuration", "/jwks_uri"]
+
+
+async def test_r104_logouts_are_refused_to_who_is_often_wrong_but_not_to_a_provider_with_many(
+    database: Database, liar_port: int, services: Services, bku: Tenant, liar: Liar, client: httpx.Client
+) -> None:
+    await trust(services, bku, liar)
+    settings = {"CONSENTRY_WORKERS": "1", "CONSENTRY_SURFACES": "portal", "CONSENTRY_FAILURES_PER_MINUTE": "1"}
+    settings["CONSENTRY_ALLOWED_ORIGINS"] = f"http://127.0.0.1:{liar_port}"
+    service = await asyncio.to_thread(start_service, {**database.environment, **settings})
+    try:
+        visitor = Visitor(client, service.base_url)
+        rightly = [tell(visitor, bku, signed(claims_of(liar))).status_code for _ in range(30)]
+        assert rightly == [200] * 30, "ten would be all that a source may try at once"
+        answers = (tell(visitor, bku, "x") for _ in range(100))
+        refused = next(answer for answer in answers if answer.status_code != 400)
+        assert (refused.status_code, refused.json()["error"]) == (429, "rate_limited")
+        assert int(refused.headers["retry-after"]) >= 1
+    finally:
+        service.stop()
 
 
 @pytest.mark.parametrize("typ", ["JWT", "Logout+JWT", None])

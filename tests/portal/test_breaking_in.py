@@ -280,7 +280,6 @@ async def test_who_tries_to_come_in_too_often_waits_and_others_do_not(
             ("POST", "/admin/sign-in", {"institution": bku.public_id}),
             ("GET", "/admin/sign-in/callback?state=x&code=x", None),
             ("POST", "/partner/sign-in", {"institution": bku.public_id}),
-            ("POST", f"/admin/back-channel-logout/{bku.public_id}", {"logout_token": "x"}),
         ]
         answers = (
             visitor.send(method, path, data=data, headers=from_one) for method, path, data in islice(cycle(tries), 100)

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from consentry.domain.refusal import Refusal
-from consentry.domain.refusal.request import NotFound, TemporarilyUnavailable
+from consentry.domain.refusal.request import NotFound, RateLimited, TemporarilyUnavailable
 from consentry.domain.staff_provider import BACK_CHANNEL_LOGOUT
 from consentry.usecases.staff.find_house import find_house
 from consentry.usecases.staff.sign_out_at_provider import sign_out_at_provider
@@ -31,7 +31,7 @@ class BackChannel:
         """End the sessions that a logout token is about; whatever is wrong is answered with 400 (section 2.8)."""
         try:
             await self._logout(request)
-        except TemporarilyUnavailable as refusal:
+        except (RateLimited, TemporarilyUnavailable) as refusal:
             return _refused(refusal, errors.page_status(refusal))
         except Refusal as refusal:
             return _refused(refusal, 400)
@@ -39,6 +39,7 @@ class BackChannel:
 
     async def _logout(self, request: Request) -> None:
         outside = self._outside
+        outside.knock(request)
         public_id = house_id(request.path_params["institution"])
         found = await find_house(outside.services, public_id, host=host_of(request), house=outside.house)
         if found is None or found.public_id != public_id:
@@ -47,13 +48,14 @@ class BackChannel:
         await sign_out_at_provider(
             outside.services, outside.outbound, found.institution_id, token, visit=outside.visit(request)
         )
+        outside.knocked_rightly(request)  # who is signed out at the provider at closing time is many at once
 
 
 def routes(outside: Outside) -> list[Route]:
     """Give the route, for a portal."""
-    path = f"{BACK_CHANNEL_LOGOUT}/{{institution}}"
+    path = f"{outside.prefix}{BACK_CHANNEL_LOGOUT}/{{institution}}"
     name = f"{PORTAL[outside.house]}.back_channel_logout"
-    return [outside.route(path, BackChannel(outside).logout, name=name, methods=("POST",))]
+    return [Route(path, BackChannel(outside).logout, name=name, methods=["POST"])]
 
 
 def _refused(refusal: Refusal, status: int) -> Response:

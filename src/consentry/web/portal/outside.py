@@ -73,6 +73,20 @@ class Outside:
         guarded = self._guarded(handler, is_counted=is_counted or "GET" not in methods)
         return Route(f"{self.prefix}{path}", guarded, methods=list(methods), name=name)
 
+    def knock(self, request: Request) -> None:
+        """Count a try to come in.
+
+        Raises:
+            RateLimited: its source tries too often.
+        """
+        if self.admission is not None:
+            self.admission.knock(seen(request).source)
+
+    def knocked_rightly(self, request: Request) -> None:
+        """Take back a try that was right."""
+        if self.admission is not None:
+            self.admission.knocked_rightly(seen(request).source)
+
     def visit(self, request: Request) -> Visit:
         """Tell who asks, as far as that is known."""
         where = seen(request)
@@ -111,8 +125,8 @@ class Outside:
     def _guarded(self, handler: Handler, *, is_counted: bool) -> Handler:
         async def answer(request: Request) -> Response:
             try:
-                if is_counted and self.admission is not None:
-                    self.admission.knock(seen(request).source)
+                if is_counted:
+                    self.knock(request)
                 return await handler(request)
             except Refusal as refusal:
                 return self.refuse(request, refusal)

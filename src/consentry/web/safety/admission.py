@@ -72,6 +72,10 @@ class Admission:
         if wait := self._shared.take(f"knocks {limited_as(source)}", self._source_failure_rate):
             raise RateLimited(wait)
 
+    def knocked_rightly(self, source: str) -> None:
+        """Take back a try that was right, of those who have to try often."""
+        self._shared.give_back(f"knocks {limited_as(source)}", self._source_failure_rate)
+
     def failed_to_sign_in(self, client_id: str, source: str) -> None:
         """Count a request whose credentials were wrong; it does not count for the client, so nobody can use that up.
 
