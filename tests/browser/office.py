@@ -22,6 +22,7 @@ _LISTEN = """() => { window.said = new Promise(done => {
 
 async def copied(button: Locator) -> str:
     """Press a button that copies, hear the page say that it did, and give what the clipboard holds."""
+    await button.wait_for()  # the script that shows it has made the place where it is said
     await button.page.evaluate(_LISTEN)
     await button.click()
     assert await button.page.evaluate("window.said") == "Copied"

@@ -66,6 +66,7 @@ async def test_a_new_admin_comes_to_a_token_by_what_the_terminal_says(demo: Demo
     menu = page.get_by_role("navigation").filter(has_text=group).first
     await menu.get_by_role("link", name=section).click()
     await page.get_by_role("button", name=action).click()
+    await page.get_by_label("Client secret", exact=True).wait_for()
     command = await copied(page.get_by_role("button", name="Copy: ").first)
     answered = await asyncio.to_thread(_pasted, command)
     assert json.loads(answered.stdout)["access_token"], answered.stderr
