@@ -108,12 +108,13 @@ class Stage:
         return replace(await self.opened(page), token=token)
 
     async def opened(self, page: Page) -> Opened:
-        """Wait for the first screen in a page's frame."""
+        """Wait for the first screen in a page's frame, and for its scripts, where there are any."""
         element = await page.locator("iframe").first.element_handle()
         view = page.frame_locator("iframe").first
         await view.locator("h1").first.wait_for()
         frame = await element.content_frame()
         assert frame is not None
+        await frame.wait_for_load_state()
         return Opened(page, view, frame)
 
     def _shown(self, how: str, body: str, headers: Mapping[str, str] | None = None) -> str:

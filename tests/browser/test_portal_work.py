@@ -107,14 +107,15 @@ async def test_somebody_invited_signs_in_and_finds_what_their_role_may(
     await expect(page.locator("main")).to_contain_text("rita@bank.example")
     theirs = await (await contexts.new(viewport=DESK)).new_page()
     await sign_in(theirs, office, bku, person(issuer, f"rita-{bku.public_id}", email="rita@bank.example", name="Rita"))
-    menu = await theirs.get_by_role("navigation", name="Portal").inner_text()
-    assert "Overview" in menu
+    menu = theirs.get_by_role("navigation", name="Portal")
+    await expect(menu).to_contain_text("Overview")
     for hidden in ("Customers", "Consent Dashboard Management", "Team members", "Logs"):
-        assert hidden not in menu
+        await expect(menu).not_to_contain_text(hidden)
     await page.goto(office.address("/admin/settings/team"))
     await page.get_by_role("link", name="Rita").click()
     await page.get_by_role("link", name="Remove").click()
     await page.locator("main").get_by_role("button", name="Remove").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Team members")
     await theirs.reload()
     await expect(theirs.get_by_role("button", name="Sign in with your identity provider")).to_be_visible()
 

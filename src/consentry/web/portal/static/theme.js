@@ -2,6 +2,7 @@
 
 const form = document.querySelector("[data-look]");
 const look = document.getElementById("look");
+const COLOUR = /^#[0-9a-f]{6}$/i;
 const WAIT = 150;
 let asked = 0;
 let waiting = 0;
@@ -19,7 +20,7 @@ for (const field of form.querySelectorAll("[data-colour]")) {
     field.value = picker.value;
   });
   field.addEventListener("input", () => {
-    if (/^#[0-9a-f]{6}$/i.test(field.value)) picker.value = field.value;
+    if (COLOUR.test(field.value)) picker.value = field.value;
   });
 }
 
@@ -31,13 +32,20 @@ form.addEventListener("input", () => {
   waiting = setTimeout(follow, WAIT);
 });
 
+// What is half typed can't be drawn: the preview stays as it is, and nothing is asked.
+function is_whole() {
+  const colours = [...form.querySelectorAll("[data-colour]")];
+  return colours.every((field) => COLOUR.test(field.value)) && form.elements.radius.value && form.elements.radius.validity.valid;
+}
+
 async function follow() {
+  if (!is_whole()) return;
   const number = ++asked;
   const chosen = new URLSearchParams();
   for (const name of ["accent", "header", "background", "radius", "font"]) chosen.set(name, form.elements[name].value);
   try {
     const answer = await fetch(`${form.dataset.look}?${chosen}`, { credentials: "same-origin", redirect: "error" });
-    // What can't be used yet, or was overtaken, leaves the preview as it is.
+    // What was overtaken leaves the preview as it is.
     if (answer.ok && number === asked) look.innerHTML = await answer.text();
   } catch {
     // The service is away: saving will say so.
