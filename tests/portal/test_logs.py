@@ -20,7 +20,7 @@ from consentry.usecases.audit.read_log import read_log
 from consentry.usecases.credentials.rotate import rotate_credentials
 from consentry.usecases.services import Services
 from consentry.web.portal import audit_words
-from tests.builders import Tenant
+from tests.builders import Tenant, add_consent, add_customer
 from tests.conftest import OPERATOR
 from tests.portal.conftest import SignIn
 from tests.portal.visiting import Visitor, make_member, text_of
@@ -226,6 +226,18 @@ async def test_the_log_is_filtered_by_member_kind_action_outcome_day_and_subject
         page = admin.get(f"{LOGS}{query}")
         assert page.status_code == 200
         assert ("Nothing matches" in text_of(page)) is (count == 0)
+
+
+async def test_what_was_done_to_a_customer_s_consents_is_found_by_the_customer_s_id(
+    admin: Visitor, services: Services, bku: Tenant
+) -> None:
+    for customer, consent in (("anna", "_annas"), ("ben", "_bens")):
+        await add_customer(services.session, bku, customer)
+        await add_consent(services.session, bku, customer, "budget", consent)
+        await write(services, bku, action="consent.revoked", subject=("consent", consent))
+    await write(services, bku, action="customer.blocked", subject=("customer", "anna"))
+    assert [row["Which"] for row in rows_of(admin, "?subject=anna")] == ["anna", "_annas"]
+    assert [row["Which"] for row in rows_of(admin, "?subject=_annas")] == ["_annas"]
 
 
 async def test_pages_follow_each_other_without_a_gap_or_an_entry_twice(

@@ -52,10 +52,13 @@ _KINDS: Final = ", ".join(f"'{kind}'" for kind in SUBJECT_KINDS)
 _WALK: Final = f"consentry.audit_entries where {_WITHIN} and {_STAFFS} and $4::text is null"
 # The fence (offset 0) leaves the planner one index for what is behind it, that of subjects; it would misjudge a range.
 _WALK_OF_SUBJECT: Final = f"""(
-        select found.* from unnest(array[{_KINDS}]) as wanted (kind) cross join lateral (
+        select found.* from (
+            select kind, $4 from unnest(array[{_KINDS}]) as kinds (kind)
+            union select 'consent', consent_id from consentry.consents where institution_id = $1 and customer_id = $4
+        ) as wanted (kind, id) cross join lateral (
             select * from (
                 select * from consentry.audit_entries
-                where institution_id = $1 and subject_kind = wanted.kind and subject_id = $4 offset 0) as own
+                where institution_id = $1 and subject_kind = wanted.kind and subject_id = wanted.id offset 0) as own
             where {_WITHIN} and {_STAFFS}
             order by entry_id desc limit {MOST_OF_A_SUBJECT}) as found) as walked
     where true"""
@@ -69,7 +72,8 @@ _LAST: Final = UUID(int=2**128 - 1)
 class LogFilter:
     """Which entries are wanted: of these actors, of a kind of actor, with an action, an outcome, about a subject.
 
-    `since` is the first moment and `until` the first that is too late; None everywhere wants all.
+    What is about a customer's consents is about the customer too, as long as the consents are kept. `since` is the
+    first moment and `until` the first that is too late; None everywhere wants all.
     """
 
     actor_ids: tuple[str, ...] | None = None
