@@ -35,7 +35,7 @@ test: programs ## set up and run every test, quick tier
 	@VENV=$(VENV) .ci/pytest -n $(JOBS) --dist loadfile -m "not serial and not long" $(ARGS)
 
 test-long: programs ## repeat faults, races and fuzzing, about an hour
-	CONSENTRY_TEST_TIER=long $(PYTEST) -m "long or serial" $(ARGS)
+	CONSENTRY_TEST_TIER=long $(PYTEST) -m "long or serial" -o faulthandler_timeout=1800 $(ARGS)
 
 check: $(VENV)/.test ## format, lint, types, imports, sizes, secrets, locks, docs
 	$(BIN)/ruff format --check .

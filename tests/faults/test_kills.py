@@ -9,7 +9,6 @@ import json
 import random
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -271,7 +270,7 @@ async def _verify_audit(services: Services, tenant: Tenant) -> None:
 
 
 async def test_nothing_acknowledged_is_lost_when_processes_are_killed(home: Home) -> None:
-    await _run(home, kills=5, seed=time.time_ns() % 10**6)
+    await _run(home, kills=5, seed=0)
 
 
 @pytest.mark.long
