@@ -14,6 +14,7 @@ from consentry.config import Settings
 from consentry.domain.refusal.institution import InvalidSettings
 from consentry.domain.refusal.staff import TooManyInvitations, UnknownPortalAddress
 from consentry.domain.staff import House, Role, check_email
+from consentry.store import staff
 from consentry.usecases.mail.allowance import MOST
 from consentry.usecases.partner.give import give_institution
 from consentry.usecases.services import Services
@@ -50,6 +51,12 @@ async def found_at(db: Any, tenant: Tenant, public_url: str) -> None:
            values ($1, $2, '10 minutes', '30 days')""",
         tenant.institution_id,
         public_url,
+    )
+
+
+async def hosted_at(db: Any, tenant: Tenant, host: str) -> None:
+    await db.execute(
+        "update consentry.institutions set host = $2 where institution_id = $1", tenant.institution_id, host
     )
 
 
@@ -96,10 +103,12 @@ async def test_a_host_that_nobody_has_set_gets_no_set_up_code(
     new = fresh()
     refused = partner_admin.post(NEW, new, headers=FOREIGN)
     assert refused.status_code == 422
-    assert 'id="host-problem"' in refused.text
+    assert "set CONSENTRY_PORTAL_URL" in text_of(refused)
     count = "select count(*) from consentry.institutions where public_id = $1"
     assert await super_connection.fetchval(count, new["public_id"]) == 0
-    assert partner_admin.post(NEW, {**new, "host": "prairie.example"}, headers=FOREIGN).status_code == 200
+    await hosted_at(super_connection, partner, f"{partner.public_id}.example")
+    below = {**new, "host": f"prairie.{partner.public_id}.example"}
+    assert partner_admin.post(NEW, below, headers=FOREIGN).status_code == 200
     await look_after(services, partner, bku)
     path = f"{LIST}/{bku.public_id}/first-admin"
     kept_back = partner_admin.post(path, {"email": "ada@bku.example"}, headers=FOREIGN)
@@ -140,19 +149,22 @@ async def test_where_nobody_has_said_where_the_portals_are_the_provider_judges_t
 
 
 async def test_a_partner_takes_no_host_at_which_others_are(
-    partner_admin: Visitor, other: Tenant, super_connection: Any
+    partner_admin: Visitor, partner: Tenant, other: Tenant, super_connection: Any
 ) -> None:
-    """R90: whoever has a host name has the sign-in of all that are asked there."""
-    theirs = f"consents.{other.public_id}.example"
+    """R90: whoever has a host name has the sign-in of all that are asked there, so a partner takes none by itself."""
+    theirs = f"consents.{partner.public_id}.example"
     await found_at(super_connection, other, f"https://{theirs}:8443")
-    for taken, headers in ((theirs, {}), (theirs.upper(), {}), ("evil.example", FOREIGN)):
-        new = {**fresh(), "host": taken}
-        answer = partner_admin.post(NEW, new, headers=headers)
-        assert answer.status_code == 422, taken
+    for taken in (theirs, "localhost", "127.0.0.1", "evil.example"):
+        for headers in ({}, FOREIGN, {"Host": taken, "Origin": f"https://{taken}"}):
+            answer = partner_admin.post(NEW, {**fresh(), "host": taken}, headers=headers)
+            assert (answer.status_code, 'id="host-problem"' in answer.text) == (422, True), taken
+    await hosted_at(super_connection, partner, f"{partner.public_id}.example")
+    for spelt in (theirs, theirs.upper()):
+        answer = partner_admin.post(NEW, {**fresh(), "host": spelt})
+        assert answer.status_code == 422
         assert "Others are found at this host name already" in text_of(answer)
-    assert not await super_connection.fetchval(
-        "select count(*) from consentry.institutions where host = any ($1)", [theirs, "evil.example"]
-    )
+    count = "select count(*) from consentry.institutions where host = $1"
+    assert await super_connection.fetchval(count, theirs) == 0
 
 
 # --- links ----------------------------------------------------------------------------------------------------------
@@ -168,6 +180,8 @@ async def test_a_partner_that_has_lost_an_institution_opens_its_set_up_no_longer
     assert stranger.send("POST", "/admin/set-up", data={"code": codes[0]}).status_code == 403
     again = stranger.get("/admin/set-up/provider")
     assert (again.status_code, again.headers["location"]) == (303, "/admin/set-up")
+    async with services.session.begin(bku.institution_id) as connection:
+        assert await staff.members(connection, bku.institution_id) == [], "whom the partner invited comes no longer"
     after = await super_connection.fetchval(
         """select after ->> 'setup_links_ended' from consentry.audit_entries
            where institution_id = $1 and action = 'institution.given' order by entry_id desc limit 1""",

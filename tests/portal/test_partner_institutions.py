@@ -17,7 +17,7 @@ from consentry.config import Settings
 from consentry.connectors.outbound import Outbound
 from consentry.domain.refusal.request import TemporarilyUnavailable
 from consentry.domain.staff import House, Role
-from consentry.store import houses
+from consentry.store import houses, staff
 from consentry.store.embedded import EmbeddedPostgres
 from consentry.usecases.services import Services
 from consentry.web.portal.doors import PortalRoute
@@ -244,7 +244,10 @@ async def test_a_partner_with_a_host_of_its_own_gives_one_to_each_institution(
         f"{partner.public_id}.example",
     )
     assert "Give the host name of its portal" in text_of(admin.post(NEW, fresh()))
-    new = {**fresh(), "host": f"{partner.public_id}.bank.example"}
+    for foreign in ("bank.example", f"{partner.public_id}.example", f"not{partner.public_id}.example", "localhost"):
+        refused = admin.post(NEW, {**fresh(), "host": foreign})
+        assert (refused.status_code, f"below {partner.public_id}.example" in text_of(refused)) == (422, True)
+    new = {**fresh(), "host": f"bank.{partner.public_id}.example"}
     assert f"https://{new['host']}/admin/set-up#" in text_of(admin.post(NEW, new))
 
 
@@ -260,6 +263,9 @@ async def test_the_first_admin_is_invited_anew_until_the_sign_in_is_set_up(
     ]
     assert stranger.send("POST", "/admin/set-up", data={"code": links[0].partition("#")[2]}).status_code == 403
     assert opened(stranger, links[1].partition("#")[2])
+    async with services.session.begin(bku.institution_id) as connection:
+        invited = await staff.members(connection, bku.institution_id)
+    assert [member.email for member in invited] == ["bob@bku.example"], "who is invited no longer is no admin to be"
     await establish(services, bku, "https://idp.bku.example")
     refused = admin.post(path, {"email": "eve@bku.example"})
     assert (refused.status_code, "can sign in here already" in text_of(refused)) == (409, True)
@@ -362,6 +368,8 @@ async def test_a_change_on_what_has_changed_meanwhile_is_refused(
         answer = edit(admin, bku, name="Another", **seen)
         assert answer.status_code == 422
         assert "changed since it was shown" in text_of(answer)
+    mistyped = edit(admin, bku, reason="", seen_name="Former")
+    assert 'name="seen_name" value="Former"' in mistyped.text, "it is mended on what was seen, not on what is there now"
     assert edit(admin, bku).headers["location"].endswith("?notice=same")
     assert not await super_connection.fetchval(
         "select count(*) from consentry.audit_entries where institution_id = $1 and action = 'institution.changed'",

@@ -24,7 +24,9 @@ async def add(
     name: Annotated[str, Parameter(help="Its name, as people know it.")],
     /,
     *,
-    host: Annotated[str | None, Parameter(help="A host name of its own, for its portal.")] = None,
+    host: Annotated[
+        str | None, Parameter(help="A host name of its own, for its portal; it may give its institutions names below.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Add a channel partner.

@@ -44,6 +44,18 @@ async def end_unused(connection: Connection, institution_id: int) -> int:
     return sum(row[0] for row in rows)
 
 
+async def never_came(connection: Connection, institution_id: int) -> list[UUID]:
+    """Give the members of a house, not removed, whom a link has invited and who have never signed in."""
+    rows = await connection.fetch(
+        """select member_id from consentry.staff_members m
+           where institution_id = $1 and removed_at is null and subject is null and last_signed_in_at is null
+             and exists (select from consentry.staff_setup_links l
+                         where l.institution_id = $1 and l.member_id = m.member_id)""",
+        institution_id,
+    )
+    return [row[0] for row in rows]
+
+
 async def house_of(connection: Connection, macs: list[bytes]) -> tuple[int, House] | None:
     """Find the house that a code is for: its internal id and kind; the code may be used or have expired."""
     row = await connection.fetchrow("select institution_id, kind from consentry.house_of_setup_link($1)", macs)

@@ -43,12 +43,13 @@ async def add_partner_institution(
     *,
     origin: str,
     actor: Actor,
-    others_hosts: frozenset[str] = frozenset(),
+    portal_host: str | None = None,
 ) -> SetUpInvitation:
     """Add an institution of a partner and invite its first admin by e-mail, both or neither.
 
-    `origin` is where its portal is, unless it has a host of its own. That can be none of `others_hosts`, and none of an
-    institution's public URL: who has a host name has whatever is asked there. It is recorded in both houses.
+    `origin` is where its portal is, unless it has a host of its own: one below the partner's, and neither `portal_host`,
+    where everybody's portal is, nor that of an institution's public URL. Who has a host name has whatever is asked there,
+    so a partner gives of what it was given. It is recorded in both houses.
 
     Raises:
         InvalidSettings: `public_id`, `name`, `host`, `email`; malformed, taken or missing.
@@ -57,9 +58,8 @@ async def add_partner_institution(
     host, email = _checked(new)
     async with services.session.begin(partner_id) as connection:
         (partner,) = await institutions.visible(connection)
-        if partner.host is not None and host is None:
-            raise InvalidSettings({"host": "Give the host name of its portal: the one you are at is yours alone."})
-        if host is not None and (host in others_hosts or await houses.is_public_host(connection, host)):
+        _check_is_theirs_to_give(host, partner)
+        if host is not None and (host == portal_host or await houses.is_public_host(connection, host)):
             raise InvalidSettings({"host": "Others are found at this host name already; give one of its own."})
         try:
             added = await create_institution(
@@ -112,6 +112,17 @@ async def invite_first_admin(
 def portal_of(host: str | None, *, otherwise: str) -> str:
     """Give the origin of a portal: that of its own host, or else the other one."""
     return otherwise if host is None else f"https://{host}"
+
+
+def _check_is_theirs_to_give(host: str | None, partner: Institution) -> None:
+    if partner.host is None:
+        if host is not None:
+            raise InvalidSettings({"host": "Leave it empty: whoever runs consentry gives an institution a host name."})
+    elif host is None:
+        raise InvalidSettings({"host": "Give the host name of its portal: the one you are at is yours alone."})
+    elif not host.endswith(f".{partner.host}"):
+        problem = f"Give a host name below {partner.host}; whoever runs consentry gives others."
+        raise InvalidSettings({"host": problem})
 
 
 def _checked(new: NewInstitution) -> tuple[str | None, str]:

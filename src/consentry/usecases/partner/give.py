@@ -6,15 +6,17 @@ What a partner could still open there ends with it: whoever gives an institution
 from consentry.domain.actor import Actor
 from consentry.domain.refusal.institution import UnknownInstitution, UnknownPartner
 from consentry.domain.staff import House
-from consentry.store import audit, houses, institutions, setup_links, staff, staff_sessions
+from consentry.store import audit, houses, institutions, staff
 from consentry.store.session import Connection
 from consentry.usecases.services import Services
+from consentry.usecases.staff.setup_links import end_setup_links
 
 
 async def give_institution(services: Services, public_id: str, *, partner: str | None, actor: Actor) -> None:
     """Let the partner with this public id look after an institution from now on, alone; None: nobody does.
 
-    Links for first admins that the partner before it has seen open nothing any more, and what was begun with them ends.
+    Links for first admins that the partner before it has seen open nothing any more, what was begun with them ends, and
+    whom they invited is removed, unless they have signed in already.
 
     Raises:
         UnknownInstitution, UnknownPartner: there is none with this public id.
@@ -33,7 +35,10 @@ async def give_institution(services: Services, public_id: str, *, partner: str |
         before = await houses.partner_of(connection, institution_id)
         if before == partner_id:
             return
-        ended = 0 if before is None else await _end_links(connection, institution_id)
+        ended = 0
+        if before is not None:
+            there = await staff.lock(connection, institution_id)
+            ended = await end_setup_links(connection, institution_id, there=there, actor=actor)
         await houses.give_to_partner(connection, institution_id, partner_id=partner_id)
         concerned = [house for house in (before, partner_id) if house is not None]
         await institutions.show(connection, institution_id, *concerned)
@@ -47,14 +52,6 @@ async def give_institution(services: Services, public_id: str, *, partner: str |
                 before={"partner": None if before is None else names.get(before)},
                 after={"partner": partner, **({"setup_links_ended": ended} if ended else {})},
             )
-
-
-async def _end_links(connection: Connection, institution_id: int) -> int:
-    """End what opens the set-up of the institution's sign-in; give how many links were live."""
-    await staff.lock(connection, institution_id)
-    ended = await setup_links.end_unused(connection, institution_id)
-    await staff_sessions.end_setups(connection, institution_id)
-    return ended
 
 
 async def _id_of(connection: Connection, public_id: str, kind: House) -> int | None:

@@ -28,8 +28,8 @@ async def make_setup_link(
 ) -> MadeSetupLink:
     """Make a link for an admin with this e-mail address, in the caller's transaction, which sees the house.
 
-    The admin is added as invited; somebody with this address becomes admin. Earlier links of the house open nothing
-    any more, and what was begun with them ends.
+    The admin is added as invited; somebody with this address becomes admin. Earlier links of the house end, as
+    `end_setup_links` ends them.
 
     Raises:
         InvalidSettings: `email`; it is none.
@@ -40,9 +40,8 @@ async def make_setup_link(
     found = await staff_providers.find(connection, institution_id, "current")
     if found is not None and found.secret is not None:
         raise ProviderInForce
+    await end_setup_links(connection, institution_id, there=there, but_for=address, actor=actor)
     member = await _admin(connection, institution_id, address, there=there)
-    await setup_links.end_unused(connection, institution_id)
-    await staff_sessions.end_setups(connection, institution_id)
     code = new_staff_secret(StaffSecret.SETUP, services.choose)
     pepper_id = services.keyring.current_pepper
     mac = staff_mac_of(code, StaffSecret.SETUP, services.keyring.peppers[pepper_id])
@@ -58,6 +57,31 @@ async def make_setup_link(
         after={"email": address, "expires_at": expires_at.isoformat(timespec="seconds")},
     )
     return MadeSetupLink(code=code, member_id=member.member_id, expires_at=expires_at)
+
+
+async def end_setup_links(
+    connection: Connection, institution_id: int, *, there: list[Member], actor: Actor, but_for: str | None = None
+) -> int:
+    """End the links of a house, whose members the caller has locked, and what was begun with them.
+
+    Whom a link has invited, and who has never signed in, is removed with it, unless their address is `but_for`: they
+    would be admins whom nobody wants any more. Gives how many links were live.
+    """
+    ended = await setup_links.end_unused(connection, institution_id)
+    await staff_sessions.end_setups(connection, institution_id)
+    never_came = set(await setup_links.never_came(connection, institution_id))
+    for member in there:
+        if member.member_id in never_came and member.email != but_for:
+            await staff.remove(connection, institution_id, member.member_id)
+            await audit.record(
+                connection,
+                institution_id,
+                action="member.removed",
+                actor=actor,
+                subject=("member", str(member.member_id)),
+                before={"email": member.email, "role": member.role.value},
+            )
+    return ended
 
 
 async def _admin(connection: Connection, institution_id: int, email: str, *, there: list[Member]) -> Member:

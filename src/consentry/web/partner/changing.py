@@ -56,7 +56,7 @@ class ChangingPages:
                 self._services, staff.institution_id, before.public_id, typed, seen=seen, actor=staff.actor
             )
         except InvalidSettings as refusal:
-            return await self._form(staff, found, typed, problems=refusal.fields)
+            return await self._form(staff, found, typed, seen=seen, problems=refusal.fields)
         except ChangedMeanwhile as refusal:
             return await self._form(staff, found, typed, problems={"": refusal.description})
         notice = "same" if after == before else "changed"

@@ -16,7 +16,6 @@ from consentry.store.partner_institutions import InstitutionSearch
 from consentry.usecases.partner.add_institution import NewInstitution, SetUpInvitation, add_partner_institution
 from consentry.usecases.partner.list_institutions import list_partner_institutions
 from consentry.usecases.services import Services
-from consentry.web.hosts import host_of
 from consentry.web.html.forms import read_form
 from consentry.web.portal.doors import PortalRoute, partner_route
 from consentry.web.portal.lists import MOST_IN_CSV, PAGE, after_of, csv_answer, filters, following_of
@@ -34,8 +33,8 @@ STATUS_WORDS: Final = {
     InstitutionStatus.DISABLED: "Disabled",
 }
 _NO_ADDRESS: Final = (
-    "Give the host name of its portal, or ask whoever runs consentry to set CONSENTRY_PORTAL_URL: no e-mail can be"
-    " written as long as it is not certain at which address the portal is."
+    "Ask whoever runs consentry to set CONSENTRY_PORTAL_URL: no e-mail can be written as long as it is not certain at"
+    " which address the portal is."
 )
 TRAIL: Final = ((PATH, "Institutions"),)
 
@@ -107,7 +106,7 @@ class InstitutionListPages:
                 staff.institution_id,
                 typed,
                 origin="" if typed.host else await self._origin(request, staff),
-                others_hosts=_hosts_of_others(self._settings, request),
+                portal_host=None if self._settings.portal_url is None else urlsplit(self._settings.portal_url).hostname,
                 actor=staff.actor,
             )
         except UnknownPortalAddress:
@@ -160,12 +159,6 @@ def routes(services: Services, settings: Settings) -> list[PortalRoute]:
         partner_route(NEW, pages.ask, role=Role.ADMIN, name="partner.new_institution", step_up=True),
         partner_route(NEW, pages.add, role=Role.ADMIN, methods=("POST",), name="partner.add_institution", step_up=True),
     ]
-
-
-def _hosts_of_others(settings: Settings, request: Request) -> frozenset[str]:
-    """Give the host names at which everybody's portal is, so that they can become nobody's own."""
-    shared = None if settings.portal_url is None else urlsplit(settings.portal_url).hostname
-    return frozenset(host for host in (host_of(request), shared) if host is not None)
 
 
 def _search_of(asked: dict[str, str]) -> InstitutionSearch:
