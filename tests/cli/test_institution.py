@@ -21,8 +21,9 @@ def test_an_institution_is_added_once(database: Database) -> None:
         "secret_overlap_seconds": 86400,
         "created_at": added["created_at"],
     }
-    again = run(database.environment, "institution", "add", "bku", "--name", "Another", "--json")
-    assert (again.code, again.refusal) == (1, "institution_exists")
+    for taken in ("bku", "BKU"):
+        again = run(database.environment, "institution", "add", taken, "--name", "Another", "--json")
+        assert (again.code, again.refusal) == (1, "institution_exists")
     bad = run(database.environment, "institution", "add", "no id", "--name", "Another", "--json")
     assert (bad.code, bad.refusal) == (1, "invalid_institution")
     assert run(database.environment, "institution", "list", "--json").document == [added]

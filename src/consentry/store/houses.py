@@ -56,6 +56,18 @@ async def named(connection: Connection, public_id: str) -> tuple[int, House] | N
     return None if row is None else (row["institution_id"], House(row["kind"]))
 
 
+async def check_is_free(connection: Connection, public_id: str) -> None:
+    """Let no house have a public id that another has but for upper and lower case: people would take one for the other.
+
+    Raises:
+        InstitutionExists: one has.
+    """
+    if await connection.fetchval(
+        "select exists (select from consentry.house_ids() where lower(public_id) = lower($1))", public_id
+    ):
+        raise InstitutionExists
+
+
 async def partner_ids(connection: Connection) -> dict[int, str]:
     """Give all partners' internal ids with their public ids."""
     rows = await connection.fetch("select institution_id, public_id from consentry.house_ids() where kind = 'partner'")

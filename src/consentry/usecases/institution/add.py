@@ -2,7 +2,7 @@
 
 from consentry.domain.actor import Actor
 from consentry.domain.institution import Institution, check_host, check_new_institution
-from consentry.store import audit, institutions
+from consentry.store import audit, houses, institutions
 from consentry.store.session import Connection
 from consentry.usecases.services import Services
 from consentry.usecases.token.change_signing_key import change_signing_key
@@ -15,7 +15,7 @@ async def add_institution(
 
     Raises:
         InvalidInstitution: the id, the name or the host is malformed.
-        InstitutionExists: the id or the host is taken.
+        InstitutionExists: the id, in whatever case, or the host is taken.
         TemporarilyUnavailable: the store can't be reached or can't write.
     """
     async with services.session.begin() as connection:
@@ -29,9 +29,10 @@ async def create_institution(
 
     Raises:
         InvalidInstitution: the id, the name or the host is malformed.
-        InstitutionExists: the id or the host is taken.
+        InstitutionExists: the id, in whatever case, or the host is taken.
     """
     check_new_institution(public_id, name)
+    await houses.check_is_free(connection, public_id)
     institution_id = await institutions.add(
         connection, public_id=public_id, name=name, host=None if host is None else check_host(host)
     )

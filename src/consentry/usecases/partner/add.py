@@ -13,12 +13,13 @@ async def add_partner(
 
     Raises:
         InvalidInstitution: the id, the name or the host is malformed.
-        InstitutionExists: the id or the host is taken, by a partner or an institution.
+        InstitutionExists: the id, in whatever case, or the host is taken, by a partner or an institution.
         TemporarilyUnavailable: the store can't be reached or can't write.
     """
     check_new_institution(public_id, name)
     checked = None if host is None else check_host(host)
     async with services.session.begin() as connection:
+        await houses.check_is_free(connection, public_id)
         partner_id = await houses.add_partner(connection, public_id=public_id, name=name, host=checked)
         await institutions.show(connection, partner_id)
         await audit.record(

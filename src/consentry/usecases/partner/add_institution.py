@@ -47,9 +47,9 @@ async def add_partner_institution(
 ) -> SetUpInvitation:
     """Add an institution of a partner and invite its first admin by e-mail, both or neither.
 
-    `origin` is where its portal is, unless it has a host of its own: one below the partner's, and neither `portal_host`,
-    where everybody's portal is, nor that of an institution's public URL. Who has a host name has whatever is asked there,
-    so a partner gives of what it was given. It is recorded in both houses.
+    `origin` is where its portal is, unless it has a host of its own: one below the partner's, and neither
+    `portal_host`, where everybody's portal is, nor that of an institution's public URL. Who has a host name has
+    whatever is asked there, so a partner gives of what it was given. It is recorded in both houses.
 
     Raises:
         InvalidSettings: `public_id`, `name`, `host`, `email`; malformed, taken or missing.
