@@ -91,8 +91,11 @@ async def test_an_entry_tells_who_did_what_to_whom_from_where_and_what_became_of
 async def test_what_was_refused_is_in_the_log_with_the_page_that_refused_it(signed_in: SignIn, admin: Visitor) -> None:
     member = await signed_in(Role.USER)
     assert member.get("/admin/settings/team").status_code == 403
+    assert member.get("/admin/customer/cust~2E1/consents/_secret").status_code == 403
+    asked = rows_of(admin, f"?outcome=refused&who={member.email}")[0]
+    assert all(part in asked["After"] for part in ("not_allowed", "cust.1", "_secret")), asked["After"]
     said = text_of(admin.get(f"{LOGS}?outcome=refused&who={member.email}"))
-    assert "1 entry" in said
+    assert "2 entries" in said
     assert "not_allowed" in said
     assert "/admin/settings/team" in said
 

@@ -47,6 +47,7 @@ async def tell_story(services: Services, institution_id: int, bank: MadeUpBank) 
         action="portal.customers",
         why="not_allowed",
         page="/admin/customers",
+        about={},
         actor=_actor(user),
     )
 

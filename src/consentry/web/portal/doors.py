@@ -34,6 +34,7 @@ from consentry.web.html.uploads import LARGEST_UPLOAD, read_upload_form
 from consentry.web.portal import cookies
 from consentry.web.portal.navigation import Links, Navigation
 from consentry.web.portal.refusing import refused_outside, refused_page
+from consentry.web.portal.segments import id_of
 from consentry.web.portal.signed_in import SignedIn
 
 Page = Callable[[Request, SignedIn], Awaitable[Response]]
@@ -170,8 +171,15 @@ class Gate:
     async def _remember(self, request: Request, route: PortalRoute, staff: SignedIn, why: str, *, always: bool) -> None:
         """Record that somebody was refused a page, or to change something; what only was not found is left out."""
         if why != TemporarilyUnavailable.code and (always or request.method in _CHANGES):
+            about = {name: id_of(part) for name, part in request.path_params.items() if id_of(part)}
             await remember_refusal(
-                self.services, staff.institution_id, action=route.name, why=why, page=route.path, actor=staff.actor
+                self.services,
+                staff.institution_id,
+                action=route.name,
+                why=why,
+                page=route.path,
+                about=about,
+                actor=staff.actor,
             )
 
     async def find(self, request: Request, house: House) -> SignedIn | None:
