@@ -84,7 +84,10 @@ class Period:
         return tuple(Span(day, day) for day in (self.first + _DAY * number for number in range(count)))
 
     def spans(self) -> tuple[Span, ...]:
-        """Cut the period into days, weeks from Monday on, or months; what is at its ends may be shorter."""
+        """Cut the period into days, weeks up to its last day, or months.
+
+        The first week may be shorter, and months at both ends: the last week is whole, so that it looks like no fall.
+        """
         if self.step == "day":
             return self.days()
         return tuple(self._pieces())
@@ -92,7 +95,8 @@ class Period:
     def _pieces(self) -> Iterator[Span]:
         first = self.first
         while first <= self.last:
-            following = first + timedelta(days=7 - first.weekday()) if self.step == "week" else next_month(first)
+            left = (self.last - first).days
+            following = first + timedelta(days=left % 7 + 1) if self.step == "week" else next_month(first)
             yield Span(first, min(following - _DAY, self.last))
             first = following
 
