@@ -55,7 +55,8 @@ async def test_all_that_is_given_has_to_fit(signed_in: SignIn, services: Service
                   "request=none", "consent=_a-budget&app=empty"):  # fmt: skip
         page = visitor.get(f"/admin/customers?{query}")
         assert found_in(page) == [], query
-        assert "No customer fits all of this" in text_of(page)
+        assert "No customer fits all of this. Leave something out" in text_of(page)
+    assert "needs three characters or more" in text_of(visitor.get("/admin/customers?customer=U-"))
 
 
 async def test_three_characters_are_a_beginning_and_fewer_are_an_id(
