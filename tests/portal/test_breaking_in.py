@@ -138,6 +138,23 @@ async def test_where_the_operator_says_where_the_portals_are_nobody_else_does(
     assert await portal_origin(services, settings, request, bku.institution_id) == redirected
 
 
+@pytest.mark.parametrize("host", ["[1:2:3]", "[....]:443"])
+async def test_a_host_in_brackets_that_is_no_address_is_refused(
+    admin: Visitor, bku: Tenant, super_connection: Any, host: str
+) -> None:
+    await found_at(super_connection, bku, "https://consents.bku.example")
+    stranger = Visitor(admin.client, admin.base_url)
+    headers = {"Host": host, "Origin": "null"}
+    answers = (
+        stranger.post("/admin/sign-in", {"institution": bku.public_id}, headers=headers),
+        admin.get("/admin/settings/authentication", headers=headers),
+        admin.post(f"{TEAM}/invite", {"email": "wen@bank.example", "role": "support"}, headers=headers),
+    )
+    for answer in answers:
+        assert answer.status_code == 400
+        assert "The Host header is malformed." in text_of(answer)
+
+
 async def test_where_nobody_has_said_where_the_portals_are_the_provider_judges_the_host(
     services: Services, bku: Tenant
 ) -> None:

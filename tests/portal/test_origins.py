@@ -20,6 +20,7 @@ def asked(host: str, *, scheme: str = "http", forwarded: str = "", proxies: str 
         ("http://localhost:8080", asked("localhost:8080")),
         ("http://bku.localhost:8080", asked("BKU.localhost:8080")),
         ("http://[::1]:8080", asked("[::1]:8080")),
+        ("https://[2001:db8::1]:8443", asked("[2001:DB8::1]:8443")),
         ("https://portal.bank.example", asked("portal.bank.example")),
         ("https://portal.bank.example", asked("portal.bank.example:443", scheme="https")),
         ("https://portal.bank.example:8443", asked("portal.bank.example:8443", scheme="https")),
@@ -36,7 +37,8 @@ def test_the_origin_is_as_it_was_asked_and_secure_but_on_this_machine(origin: st
     assert given == origin
 
 
-@pytest.mark.parametrize("host", ["", "a b", "a/b", "a@b", 'x"><script>', "a:b", "a:123456", "ä", "[::1"])
+@pytest.mark.parametrize("host", ["", "a b", "a/b", "a@b", 'x"><script>', "a:b", "a:123456", "ä", "[::1", "[1:2:3]",
+                                  "[....]", "[127.0.0.1]", "[1:2:3]:8080", "[::1]x"])  # fmt: skip
 def test_a_host_that_is_none_has_no_origin(host: str) -> None:
     with pytest.raises(InvalidRequest):
         asked(host)

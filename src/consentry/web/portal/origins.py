@@ -5,6 +5,7 @@ portals are, into redirect URIs, which the provider compares with those register
 """
 
 import re
+from ipaddress import IPv6Address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -18,7 +19,7 @@ from consentry.usecases.configuration.api_settings import show_api_settings
 from consentry.usecases.services import Services
 from consentry.web.hosts import host_name
 
-_HOST: Final = re.compile(r"([a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?")
+_HOST: Final = re.compile(r"([a-z0-9_.-]{1,253}|\[(?P<address>[0-9a-f:.]{2,45})\])(:[0-9]{1,5})?")
 
 
 async def portal_origin(services: Services, settings: Settings, request: Request, institution_id: int) -> str:
@@ -74,7 +75,7 @@ def asked_origin(settings: Settings, request: Request) -> str:
         InvalidRequest: the Host header is none.
     """
     host = request.headers.get("host", "").lower()
-    if not _HOST.fullmatch(host):
+    if not _is_host(host):
         raise InvalidRequest("The Host header is malformed.")
     scheme = _told_scheme(settings, request) or request.url.scheme
     # A proxy that ends TLS asks us without; the portals' cookies work without TLS on this very machine alone.
@@ -82,6 +83,18 @@ def asked_origin(settings: Settings, request: Request) -> str:
         scheme = "https"
     usual = {"http": ":80", "https": ":443"}[scheme]
     return f"{scheme}://{host.removesuffix(usual)}"
+
+
+def _is_host(text: str) -> bool:
+    """Tell whether a text is a host, with a port or without; in brackets an IPv6 address (RFC 3986, section 3.2.2)."""
+    found = _HOST.fullmatch(text)
+    if found is None or found["address"] is None:
+        return found is not None
+    try:
+        IPv6Address(found["address"])
+    except ValueError:
+        return False
+    return True
 
 
 def _told_scheme(settings: Settings, request: Request) -> str:
