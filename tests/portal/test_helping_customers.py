@@ -111,7 +111,7 @@ async def test_stopping_asks_for_a_reason_and_keeps_what_was_typed(
     own = opened(visitor)
     for below in ("/consents/_a-budget/stop", "/stop-all", "/block", "/evidence"):
         for reason in ("", "x", "y" * 501, "tab\x00le"):
-            answer = visitor.post(own + below, {"reason": reason})
+            answer = visitor.post(own + below, {"reason": reason, "wanted": "blocked"})
             assert answer.status_code == 422, (below, reason)
             assert "Give a reason of 3 to 500 characters" in answer.text.partition('id="reason-problem">')[2]
             assert f'value="{reason}"' in answer.text
@@ -259,6 +259,38 @@ async def test_a_block_keeps_what_is_connected_and_is_lifted_again(
     assert {entry["actor_id"] for entry in entries} == {str(visitor.member_id)}
 
 
+@pytest.mark.parametrize(("wanted", "other"), [("blocked", "Allow"), ("allowed", "Block")])
+async def test_a_refused_block_form_wants_the_same_whatever_a_colleague_did_meanwhile(
+    signed_in: SignIn, services: Services, bku: Tenant, super_connection: "Plain", wanted: str, other: str
+) -> None:
+    await household(services.session, bku)
+    visitor, colleague = await signed_in(Role.SUPPORT), await signed_in(Role.SUPPORT)
+    own = opened(visitor)
+    opened(colleague)
+    done = ["blocked"] if wanted == "blocked" else ["blocked", "allowed"]
+    for each in done:
+        colleague.post(f"{own}/block", {"reason": WHY, "wanted": each})
+    refused = visitor.post(f"{own}/block", {"reason": "x", "wanted": wanted})
+    assert refused.status_code == 422
+    assert f'name="wanted" value="{wanted}"' in refused.text
+    assert f"{other} new connections" not in text_of(refused)
+    assert ("have been blocked since" in text_of(refused)) == (wanted == "blocked")
+    mended = visitor.post(f"{own}/block", {"reason": "Another reason", "wanted": wanted})
+    assert mended.headers["location"].endswith("_already")
+    assert len(await told(super_connection, bku, "customer.blocked", "customer.unblocked")) == len(done)
+
+
+async def test_a_block_form_that_wants_neither_is_refused(
+    signed_in: SignIn, services: Services, bku: Tenant, super_connection: "Plain"
+) -> None:
+    await household(services.session, bku)
+    visitor = await signed_in(Role.SUPPORT)
+    own = opened(visitor)
+    for wanted in ("", "block", "BLOCKED", "allowed\x00"):
+        assert visitor.post(f"{own}/block", {"reason": WHY, "wanted": wanted}).status_code == 400, wanted
+    assert await told(super_connection, bku, "customer.blocked", "customer.unblocked") == []
+
+
 async def test_evidence_is_a_file_with_a_tame_name_and_a_reason(
     signed_in: SignIn, services: Services, bku: Tenant, other: Tenant, super_connection: "Plain"
 ) -> None:
@@ -372,7 +404,7 @@ async def test_without_its_audit_entry_nothing_happens(
     try:
         for path in (f"{own}/consents/_a-budget/stop", f"{own}/stop-all", f"{own}/block", f"{own}/evidence",
                      f"{own}/consents/_a-budget/receipt.pdf"):  # fmt: skip
-            answer = visitor.post(path, {"reason": WHY})
+            answer = visitor.post(path, {"reason": WHY, "wanted": "blocked"})
             assert answer.status_code == 503, path
             assert answer.headers["retry-after"]
         assert visitor.post("/admin/customers/open", {"customer": "U-2", "reason": REASON}).status_code == 503

@@ -2,12 +2,13 @@
 
 import re
 from datetime import UTC
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from consentry.domain.refusal.institution import InvalidSettings
-from consentry.domain.refusal.request import ConsentNotActive, UnknownConsent
+from consentry.domain.refusal.request import ConsentNotActive, InvalidRequest, UnknownConsent
 from consentry.domain.refusal.staff import EvidenceBusy
 from consentry.domain.staff import check_reason
 from consentry.usecases.consent.evidence import EvidenceOrder, make_evidence
@@ -27,6 +28,7 @@ from consentry.web.receipts.files import pdf_of
 from consentry.web.safety.places import EvidencePlaces
 
 _NOTHING = "Nothing is kept of this customer's consents, so there is no evidence."
+_BLOCKING: Final = {"blocked": (block_customer, "blocked"), "allowed": (unblock_customer, "unblocked")}
 
 
 class MeasurePages:
@@ -59,16 +61,22 @@ class MeasurePages:
         return await self._ask_to_block(visit)
 
     async def block(self, request: Request, visit: Visit) -> Response:
-        """Block new connections, or allow them again: `wanted` is `blocked` or `allowed`."""
+        """Block new connections, or allow them again: `wanted` is `blocked` or `allowed`.
+
+        Raises:
+            InvalidRequest: it is neither.
+        """
         form = await read_form(request)
         reason, wanted, staff = form.text("reason"), form.text("wanted"), visit.staff
-        act, done = (unblock_customer, "unblocked") if wanted == "allowed" else (block_customer, "blocked")
+        if wanted not in _BLOCKING:
+            raise InvalidRequest("The form says neither to block nor to allow; reload the page and try again.")
+        act, done = _BLOCKING[wanted]
         try:
             changed = await act(
                 self._services, staff.institution_id, visit.customer_id, reason=reason, actor=staff.actor
             )
         except InvalidSettings as refusal:
-            return await self._ask_to_block(visit, reason=reason, problem=refusal.fields["reason"])
+            return await self._ask_to_block(visit, wanted=wanted, reason=reason, problem=refusal.fields["reason"])
         return visit.back(done if changed else f"{done}_already")
 
     async def ask_for_evidence(self, _: Request, visit: Visit) -> Response:
@@ -117,12 +125,15 @@ class MeasurePages:
             has_ended=has_ended or not seen.stoppable,
         )
 
-    async def _ask_to_block(self, visit: Visit, *, reason: str = "", problem: str = "") -> Response:
+    async def _ask_to_block(self, visit: Visit, *, wanted: str = "", reason: str = "", problem: str = "") -> Response:
+        """Ask for what was wanted, whatever colleagues did meanwhile; of who opens the page, for the other state."""
         found = await get_customer(self._services, visit.staff.institution_id, visit.customer_id)
+        wanted = wanted or ("blocked" if found.block is None else "allowed")
         return visit.show(
             "customers/block.html",
-            title="Block new connections" if found.block is None else "Allow new connections",
+            title="Block new connections" if wanted == "blocked" else "Allow new connections",
             status=422 if problem else 200,
+            wanted=wanted,
             block=found.block,
             reason=reason,
             problem=problem,
