@@ -78,14 +78,13 @@ async def test_a_form_without_a_look_changes_nothing(
         assert await audited(super_connection, bku, action) == []
 
 
-async def test_a_look_is_recorded_with_its_reason_and_lasts_without_another(
+async def test_a_look_is_recorded_with_its_reason(
     signed_in: SignIn, services: Services, bku: Tenant, super_connection: "Plain"
 ) -> None:
     """R134."""
     await household(services.session, bku)
     visitor = await signed_in(Role.COMPLIANCE)
     opened(visitor, reason=f"  {REASON}\n")
-    opened(visitor, reason="")
     (entry,) = await audited(super_connection, bku, "customer.opened")
     assert (entry["actor_kind"], entry["actor_id"]) == ("staff", str(visitor.member_id))
     assert entry["subject_id"] == CUSTOMER
@@ -96,6 +95,30 @@ async def test_a_look_is_recorded_with_its_reason_and_lasts_without_another(
     assert "Customer opened" in page
     assert REASON in page
     assert "Compliance-" in page
+
+
+async def test_a_reason_given_while_a_look_lasts_is_kept_and_holds_from_then(
+    signed_in: SignIn, services: Services, bku: Tenant, super_connection: "Plain"
+) -> None:
+    """R134."""
+    await household(services.session, bku)
+    visitor = await signed_in(Role.SUPPORT)
+    opened(visitor)
+    move = "update consentry.customer_looks set opened_at = opened_at - interval '29 minutes' where institution_id = $1"
+    await super_connection.execute(move, bku.institution_id)
+    for reason in ("", "no", "x" * 3000, "a\x00b"):
+        answer = visitor.post("/admin/customers/open", {"customer": CUSTOMER, "reason": reason})
+        assert answer.status_code == 422, reason
+    opened(visitor, reason="Ticket 4712: app not recognised")
+    assert [entry["after"] for entry in await audited(super_connection, bku, "customer.opened")] == [
+        f'{{"reason_text": "{REASON}"}}',
+        '{"reason_text": "Ticket 4712: app not recognised"}',
+    ]
+    page = text_of(visitor.get(OWN))
+    assert "because of: Ticket 4712: app not recognised" in page
+    assert REASON in page
+    await super_connection.execute(move, bku.institution_id)
+    assert visitor.get(OWN).status_code == 200
 
 
 async def test_without_a_reason_nobody_looks(

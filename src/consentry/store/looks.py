@@ -34,7 +34,7 @@ class CustomerEntry:
 
 
 async def live(connection: Connection, institution_id: int, member_id: UUID, customer_id: str) -> Look | None:
-    """Give a member's look at a customer if it is not over."""
+    """Give a member's last look at a customer if it is not over."""
     row = await connection.fetchrow(
         """select reason, opened_at from consentry.customer_looks
            where institution_id = $1 and customer_id = $2 and member_id = $3

@@ -14,23 +14,19 @@ from consentry.usecases.services import Services
 async def begin_look(
     services: Services, institution_id: int, member_id: UUID, *, customer_id: str, reason: str, actor: Actor
 ) -> Look:
-    """Let a member look at a customer, for the reason given; while a look lasts, it is given as it is.
+    """Let a member look at a customer from now on, for the reason given; it is recorded while a look lasts, too.
 
     Raises:
-        NotFound: the institution keeps nothing of such a customer.
         InvalidSettings: `reason`; there is none that could be kept.
+        NotFound: the institution keeps nothing of such a customer.
         TemporarilyUnavailable: the store can't be reached or can't write; then nothing is shown.
     """
+    why = check_reason(reason)
     if not is_customer_id(customer_id):
         raise NotFound
     async with services.session.begin(institution_id) as connection:
-        known = await customers.exists(connection, institution_id, customer_id)
-        lasting = await looks.live(connection, institution_id, member_id, customer_id)
-        if not known:
+        if not await customers.exists(connection, institution_id, customer_id):
             raise NotFound
-        if lasting is not None:
-            return lasting
-        why = check_reason(reason)
         begun = await looks.begin(connection, institution_id, member_id, customer_id=customer_id, reason=why)
         await audit.record(
             connection,
