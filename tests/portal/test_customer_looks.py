@@ -136,6 +136,21 @@ async def test_without_a_reason_nobody_looks(
     assert await audited(super_connection, bku, "customer.opened") == []
 
 
+async def test_who_opens_an_unknown_customer_is_told_and_keeps_what_was_typed(
+    signed_in: SignIn, services: Services, bku: Tenant, super_connection: "Plain"
+) -> None:
+    await household(services.session, bku)
+    visitor = await signed_in(Role.SUPPORT)
+    for customer_id in ("U-2", "U 2", "U-\u00e9", "x" * 300, "a\x00b", ""):
+        typed = {"customer": customer_id, "reason": REASON, "next": f"{customer_path('U-2')}/block"}
+        answer = visitor.post("/admin/customers/open", typed)
+        assert answer.status_code == 422, customer_id
+        assert "Nothing is kept of a customer with this id." in answer.text.partition('id="customer-problem">')[2]
+        for value in typed.values():
+            assert f'value="{value}"' in answer.text, customer_id
+    assert await audited(super_connection, bku, "customer.opened") == []
+
+
 async def test_a_look_is_over_after_half_an_hour(
     signed_in: SignIn, services: Services, bku: Tenant, super_connection: "Plain"
 ) -> None:
@@ -178,7 +193,7 @@ async def test_another_institution_s_customer_is_as_unknown_as_nobody(
         visitor.post("/admin/customers/open", {"customer": customer_id, "reason": REASON})
         for customer_id in ("X-2", "N-2")
     )
-    assert theirs.status_code == nobodys.status_code == 404
+    assert theirs.status_code == nobodys.status_code == 422
     assert theirs.text.replace("X-2", "N-2") == nobodys.text
     for below in PAGES:
         answers = [visitor.get(f"/admin/customer/{customer_id}{below}") for customer_id in ("X-2", "N-2")]

@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from consentry.domain.customer import CustomerSearch, check_search
 from consentry.domain.refusal.institution import InvalidSettings
+from consentry.domain.refusal.request import NotFound
 from consentry.domain.scope import is_customer_id
 from consentry.usecases.customer.find import FoundCustomers, find_customers
 from consentry.usecases.customer.look import begin_look
@@ -67,8 +68,6 @@ class SearchPages:
         """Begin a look at a customer, and go on to where one wanted to go."""
         form = await read_form(request)
         given = {name: form.text(name) for name in ("customer", "next", "reason")}
-        if not is_customer_id(given["customer"]):
-            return _ask(staff, given, {"customer": _NO_CUSTOMER})
         try:
             await begin_look(
                 self._services,
@@ -80,6 +79,8 @@ class SearchPages:
             )
         except InvalidSettings as refusal:
             return _ask(staff, given, refusal.fields)
+        except NotFound:
+            return _ask(staff, given, {"customer": _NO_CUSTOMER})
         return RedirectResponse(place_of(given["customer"], given["next"]), status_code=303)
 
 
