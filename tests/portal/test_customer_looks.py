@@ -167,6 +167,23 @@ async def test_a_look_is_over_after_half_an_hour(
     assert len(await audited(super_connection, bku, "customer.opened")) == 2
 
 
+async def test_who_sends_a_form_after_a_look_is_told_that_nothing_was_done(
+    signed_in: SignIn, services: Services, bku: Tenant, super_connection: "Plain"
+) -> None:
+    await household(services.session, bku)
+    visitor = await signed_in(Role.SUPPORT)
+    opened(visitor)
+    move = "update consentry.customer_looks set opened_at = opened_at - interval '31 minutes' where institution_id = $1"
+    await super_connection.execute(move, bku.institution_id)
+    late = visitor.post(f"{OWN}/consents/_a-budget/stop", {"reason": "What was typed"}).headers["location"]
+    assert "typed" not in late
+    form = visitor.get(late)
+    assert "Nothing was done" in text_of(form)
+    assert f'value="{OWN}/consents/_a-budget/stop"' in form.text
+    read = visitor.get(visitor.get(f"{OWN}/consents/_a-budget/stop").headers["location"])
+    assert "Nothing was done" not in text_of(read)
+
+
 async def test_a_look_is_one_member_s_at_one_customer(signed_in: SignIn, services: Services, bku: Tenant) -> None:
     """R90."""
     await household(services.session, bku)

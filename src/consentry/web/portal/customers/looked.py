@@ -63,13 +63,14 @@ CustomerPage = Callable[[Request, Visit], Awaitable[Response]]
 
 
 def looked(services: Services, page: CustomerPage) -> Page:
-    """Put a page behind the second door: without a look one is asked why, and led on from there."""
+    """Put a page behind the second door: without a look one is asked why, told if a form was sent, and led on."""
 
     async def answer(request: Request, staff: SignedIn) -> Response:
         customer_id = customer_of(request.path_params["customer"])
         look = await live_look(services, staff.institution_id, staff.member_id, customer_id=customer_id)
         if look is None:
-            return RedirectResponse(open_path(customer_id, then=_wanted(request)), status_code=303)
+            ended = request.method not in ("GET", "HEAD")  # what was sent is not kept
+            return RedirectResponse(open_path(customer_id, then=_wanted(request), ended=ended), status_code=303)
         return await page(request, Visit(staff, customer_id, look))
 
     return answer

@@ -31,9 +31,12 @@ def customer_path(customer_id: str) -> str:
     return f"{ONE}/{segment(customer_id)}"
 
 
-def open_path(customer_id: str, *, then: str = "") -> str:
-    """Give where staff says why they want to look at a customer, and then go on to a page below the customer's."""
-    fields = {"customer": customer_id, **({"next": then} if then else {})}
+def open_path(customer_id: str, *, then: str = "", ended: bool = False) -> str:
+    """Give where staff says why they want to look at a customer, and then go on to a page below the customer's.
+
+    With `ended` they are told there that what they sent came too late.
+    """
+    fields = {"customer": customer_id, **({"next": then} if then else {}), **({"ended": "yes"} if ended else {})}
     return f"{OPEN}?{urlencode(fields)}"
 
 

@@ -62,7 +62,7 @@ class SearchPages:
         """Ask why somebody wants to look at a customer."""
         asked = request.query_params
         given = {"customer": asked.get("customer", ""), "next": asked.get("next", ""), "reason": ""}
-        return _ask(staff, given, {})
+        return _ask(staff, given, {}, ended="ended" in asked)
 
     async def open(self, request: Request, staff: SignedIn) -> Response:
         """Begin a look at a customer, and go on to where one wanted to go."""
@@ -84,7 +84,7 @@ class SearchPages:
         return RedirectResponse(place_of(given["customer"], given["next"]), status_code=303)
 
 
-def _ask(staff: SignedIn, given: dict[str, str], problems: dict[str, str]) -> Response:
+def _ask(staff: SignedIn, given: dict[str, str], problems: dict[str, str], *, ended: bool = False) -> Response:
     return render(
         staff,
         "customers/open.html",
@@ -94,4 +94,5 @@ def _ask(staff: SignedIn, given: dict[str, str], problems: dict[str, str]) -> Re
         trail=((SEARCH, "Customers"),),
         given=given,
         problems=problems,
+        ended=ended,
     )
