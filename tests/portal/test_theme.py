@@ -36,6 +36,10 @@ def problems_of(page: httpx.Response) -> set[str]:
     return set(re.findall(r'class="problem" id="([a-z_]+)-problem"', page.text))
 
 
+def ticked(page: httpx.Response) -> set[str]:
+    return set(re.findall(r'name="(remove_[a-z]+)" value="yes" checked>', page.text))
+
+
 async def test_a_theme_is_saved_with_its_pictures_and_customers_see_it(
     signed_in: SignIn, services: Services, bku: Tenant
 ) -> None:
@@ -156,6 +160,22 @@ async def test_a_theme_that_somebody_else_changed_is_not_overwritten(signed_in: 
     assert 'value="#445566"' in late.text
     assert 'name="version" value="1"' in late.text
     assert 'value="#112233"' in visitor.get(PAGE).text
+
+
+async def test_files_that_were_chosen_too_late_are_asked_for_again(signed_in: SignIn) -> None:
+    visitor = await signed_in(Role.ADMIN)
+    assert save(visitor, accent="#112233").status_code == 303
+    assert "Choose the files again" in text_of(save(visitor, {"logo": PNG}, version="0"))
+    assert "Choose the files again" not in text_of(save(visitor, version="0"))
+
+
+async def test_a_picture_that_was_to_be_removed_still_is_after_a_refusal(signed_in: SignIn) -> None:
+    visitor = await signed_in(Role.ADMIN)
+    save(visitor, {"logo": PNG, "favicon": ICO})
+    wrong, late = save(visitor, remove_logo="yes", accent="red"), save(visitor, remove_logo="yes", version="0")
+    assert (wrong.status_code, late.status_code) == (422, 409)
+    assert ticked(wrong) == ticked(late) == {"remove_logo"}
+    assert ticked(visitor.get(PAGE)) == set()
 
 
 async def test_one_institution_s_theme_is_not_another_s(signed_in: SignIn, other: Tenant) -> None:

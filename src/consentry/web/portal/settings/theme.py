@@ -92,10 +92,9 @@ class ThemePages:
         problems = _problems(sent)
         if problems:
             stored = await get_branding(self._services, staff.institution_id)
-            values = {name: sent.form.text(name) for name in _values(stored)}
             usable = {name: value for name, value in _chosen(sent.form).items() if name not in problems}
             theme = parse_theme({**stored.theme.as_stored(), **usable})
-            return _page(staff, stored, values=values, theme=theme, problems=problems, files=set(sent.files))
+            return _page(staff, stored, values=_typed(sent), theme=theme, problems=problems, files=set(sent.files))
         return await self._change(staff, sent)
 
     async def _change(self, staff: SignedIn, sent: UploadForm) -> Response:
@@ -115,8 +114,9 @@ class ThemePages:
             )
         except ChangedMeanwhile:
             stored = await get_branding(self._services, staff.institution_id)
-            values = {**{name: sent.form.text(name) for name in _values(stored)}, "version": str(stored.version)}
-            return _page(staff, stored, values=values, theme=parse_theme(_chosen(sent.form)), refused=CHANGED)
+            values = {**_typed(sent), "version": str(stored.version)}
+            theme = parse_theme(_chosen(sent.form))
+            return _page(staff, stored, values=values, theme=theme, refused=CHANGED, files=set(sent.files))
         return RedirectResponse(f"{PATH}?notice=saved", status_code=303)
 
     async def look(self, request: Request, _: SignedIn) -> Response:
@@ -211,6 +211,12 @@ def _look(theme: Theme) -> Look:
 def _values(stored: StoredBranding) -> dict[str, str]:
     theme = {name: str(value) for name, value in stored.theme.as_stored().items()}
     return {**theme, "fraud_phone": stored.fraud_phone or "", "version": str(stored.version)}
+
+
+def _typed(sent: UploadForm) -> dict[str, str]:
+    """Give what was typed and ticked, to be shown once more; no browser takes a file back."""
+    removals = (f"remove_{name}" for name in _PICTURES)
+    return {name: sent.form.text(name) for name in (*PLAIN.as_stored(), "fraud_phone", "version", *removals)}
 
 
 def _chosen(form: Form) -> dict[str, object]:
