@@ -65,6 +65,16 @@ async def test_an_invited_person_signs_in_and_is_known_from_then_on(
     assert outcomes[0][1]["sub"] == "ada-1"
 
 
+async def test_an_address_with_an_apostrophe_is_bound_as_any_other(
+    services: Services, bku: Tenant, issuer: str, stranger: Visitor
+) -> None:
+    await establish(services, bku, issuer)
+    await invite(services, bku, "o'brien@bank.example")
+    for sub, email, status in (("eve", "obrien@bank.example", 403), ("pat", "O'Brien@bank.example", 303)):
+        who = person(issuer, sub, email=email)
+        assert stranger.get(who.answer(stranger.client, begin(stranger, bku))).status_code == status
+
+
 async def test_the_sign_in_page_asks_for_the_institution_once(
     services: Services, bku: Tenant, issuer: str, stranger: Visitor
 ) -> None:

@@ -91,8 +91,8 @@ async def test_an_invited_member_stands_in_the_list_and_gets_an_e_mail(
     assert "E-mail is not set up here: give the link yourself." in shown
 
 
-async def test_the_invitation_arrives_at_a_real_mail_server(services: Services, bku: Tenant) -> None:
-    email = next(_ADDRESSES)
+@pytest.mark.parametrize("email", ["new@bank.example", "o'brien+audit@bank.example", "'t-hart@bank.example"])
+async def test_the_invitation_arrives_at_a_real_mail_server(services: Services, bku: Tenant, email: str) -> None:
     made = await invite(
         services,
         bku.institution_id,
@@ -138,6 +138,19 @@ async def test_a_wrong_invitation_is_refused_beside_its_field_and_kept(
     assert await entries(services, bku, "member.invited") == []
     (refused,) = await entries(services, bku, "portal.team.invite")
     assert refused["outcome"] == "refused"
+
+
+async def test_an_apostrophe_in_an_address_stays_text_in_pages_and_files(admin: Visitor) -> None:
+    """R83."""
+    email = "o'brien+=1@bank.example"
+    member_id = invited(admin.post(f"{TEAM}/invite", {"email": email, "role": "user"}))
+    for path in (TEAM, f"{TEAM}/{member_id}", f"{TEAM}/{member_id}/remove"):
+        page = admin.get(path)
+        assert email in text_of(page)
+        assert email not in page.text
+    assert f"\n{email}," in admin.get(f"{TEAM}.csv").text
+    assert "1 member " in text_of(admin.get(TEAM, params={"q": "O'BRIEN"}))
+    assert "is on the team already" in text_of(admin.post(f"{TEAM}/invite", {"email": email.upper(), "role": "user"}))
 
 
 async def test_a_role_of_the_other_house_is_none(signed_in: SignIn, partner: Tenant) -> None:
