@@ -126,10 +126,11 @@ async def test_without_a_reason_nobody_looks(
 ) -> None:
     await household(services.session, bku)
     visitor = await signed_in(Role.SUPPORT)
-    for reason in ("", "no", "x" * 501, "\u202egnp.exe", "a\x00b"):
+    for reason in ("", "no", "x" * 501, "\u202eno", "a\x00b"):
         answer = visitor.post("/admin/customers/open", {"customer": CUSTOMER, "reason": reason, "next": f"{OWN}/block"})
         assert answer.status_code == 422, reason
-        assert "Give a reason of 3 to 500 characters" in answer.text.partition('id="reason-problem">')[2]
+        said = "(U+0000)" if "\x00" in reason else "Give a reason of 3 to 500 characters"
+        assert said in answer.text.partition('id="reason-problem">')[2]
         assert f'value="{CUSTOMER}"' in answer.text
         assert f'value="{OWN}/block"' in answer.text
     assert visitor.get(OWN).status_code == 303

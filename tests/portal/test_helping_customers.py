@@ -103,6 +103,20 @@ async def test_staff_stops_sharing_and_the_customer_reads_who_and_why(
     assert [entry.trace for entry in seen.entries] == [None, None]
 
 
+async def test_the_customer_reads_a_reason_without_what_turns_lines_around(
+    signed_in: SignIn, services: Services, bku: Tenant, super_connection: "Plain"
+) -> None:
+    """R83."""
+    await household(services.session, bku)
+    visitor = await signed_in(Role.SUPPORT)
+    reason = "Asked\u200b by \u202ephone\u202c, \u2066twice\u2069"
+    assert visitor.post(f"{opened(visitor)}/consents/_a-budget/stop", {"reason": reason}).status_code == 303
+    (entry,) = await told(super_connection, bku, "consent.revoked")
+    assert entry["after"]["reason_text"] == "Asked by phone, twice"
+    seen = await customer_history(services, await token_of(services, bku, CUSTOMER), consent_id="_a-budget")
+    assert seen.entries[0].reason_text == "Asked by phone, twice"
+
+
 async def test_stopping_asks_for_a_reason_and_keeps_what_was_typed(
     signed_in: SignIn, services: Services, bku: Tenant, super_connection: "Plain"
 ) -> None:
@@ -113,7 +127,8 @@ async def test_stopping_asks_for_a_reason_and_keeps_what_was_typed(
         for reason in ("", "x", "y" * 501, "tab\x00le"):
             answer = visitor.post(own + below, {"reason": reason, "wanted": "blocked"})
             assert answer.status_code == 422, (below, reason)
-            assert "Give a reason of 3 to 500 characters" in answer.text.partition('id="reason-problem">')[2]
+            said = "(U+0000)" if "\x00" in reason else "Give a reason of 3 to 500 characters"
+            assert said in answer.text.partition('id="reason-problem">')[2]
             assert f'value="{reason}"' in answer.text
     assert await live(super_connection, bku) == ["_a-budget", "_a-lender"]
     assert await told(super_connection, bku, "consent.revoked", "customer.blocked", "evidence.made") == []

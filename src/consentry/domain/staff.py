@@ -5,6 +5,7 @@ who they are is their employer's identity provider's business.
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -155,14 +156,21 @@ def check_role(text: str, *, house: House) -> Role:
 
 
 def check_reason(text: str, *, field: str = "reason") -> str:
-    """Give a reason as it is kept: one line of 3 to 500 characters.
+    """Give a reason as it is kept: one line of 3 to 500 characters, without those of format (Unicode's Cf).
+
+    Those are pasted unseen: joiners, soft hyphens, what turns the direction of writing around.
 
     Raises:
-        InvalidSettings: `field`; it is missing, too short or too long.
+        InvalidSettings: `field`; it is missing, too short or too long, or has a character that can't be shown.
     """
-    reason = " ".join(text.split())
-    if not 3 <= len(reason) <= _LONGEST_REASON or not reason.isprintable():
+    reason = " ".join("".join(character for character in text if unicodedata.category(character) != "Cf").split())
+    if not 3 <= len(reason) <= _LONGEST_REASON:
         raise InvalidSettings({field: f"Give a reason of 3 to {_LONGEST_REASON} characters; it is kept in the log."})
+    odd = next((character for character in reason if not character.isprintable()), None)
+    if odd is not None:
+        raise InvalidSettings(
+            {field: f"The reason has a character that can't be shown (U+{ord(odd):04X}); write it without."}
+        )
     return reason
 
 
