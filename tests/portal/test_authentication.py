@@ -18,6 +18,7 @@ from tests.portal.idp import SECRET, Person, address_in, begin, establish, perso
 from tests.portal.visiting import PREFIX, Visitor, text_of
 
 PAGE = "/admin/settings/authentication"
+NONE_WAITS = "No change is waiting any more: it was cancelled, or is in force by now."
 DAY = timedelta(days=1)
 OLD = "https://idp.bank.example"
 
@@ -126,14 +127,50 @@ async def test_a_waiting_change_can_be_tested_again_and_cancelled(
     services: Services, bku: Tenant, in_force: str, issuer: str, signed_in: SignIn
 ) -> None:
     admin = await signed_in(Role.ADMIN)
-    answer = person(issuer, "admin").answer(admin.client, address_in(change(admin, issuer)))
-    assert address_in(admin.post(f"{PAGE}/test")).startswith(issuer)
+    change(admin, issuer)
+    again = address_in(admin.post(f"{PAGE}/test"))
+    assert again.startswith(issuer)
+    answer = person(issuer, "admin").answer(admin.client, again)
     assert admin.post(f"{PAGE}/cancel").headers["location"] == f"{PAGE}?notice=cancelled"
     assert await show_provider(services, bku.institution_id, state="pending") is None
-    assert admin.get(answer).status_code in (403, 404)
-    assert admin.post(f"{PAGE}/test").status_code == 404
-    assert admin.post(f"{PAGE}/cancel").status_code == 303
+    refused = admin.get(answer)
+    assert refused.status_code == 404
+    assert NONE_WAITS in text_of(refused)
+    assert "Sign-in is not set up" not in text_of(refused)
     assert (await current(services, bku) or ("",))[0] == in_force
+
+
+async def test_where_no_change_waits_any_more_the_page_says_so(
+    services: Services, bku: Tenant, in_force: str, issuer: str, signed_in: SignIn
+) -> None:
+    admin, late = await signed_in(Role.ADMIN), await signed_in(Role.ADMIN)
+    change(admin, issuer)
+    assert admin.post(f"{PAGE}/cancel").headers["location"] == f"{PAGE}?notice=cancelled"
+    tested, cancelled = late.post(f"{PAGE}/test"), late.post(f"{PAGE}/cancel")
+    assert tested.status_code == 404
+    assert cancelled.headers["location"] == f"{PAGE}?notice=none_waits"
+    for page in (text_of(tested), text_of(late.get(f"{PAGE}?notice=none_waits"))):
+        assert NONE_WAITS in page
+        assert "Where your staff sign in" in page
+        assert "waits for its test" not in page
+    assert (await current(services, bku) or ("",))[0] == in_force
+
+
+async def test_of_a_waiting_change_whose_secret_is_lost_the_page_says_that(
+    services: Services, bku: Tenant, in_force: str, issuer: str, signed_in: SignIn, super_connection: Any
+) -> None:
+    admin = await signed_in(Role.ADMIN)
+    change(admin, issuer)
+    await super_connection.execute(
+        """update consentry.staff_providers set sealed_secret = null, sealed_under = null
+           where institution_id = $1 and state = 'pending'""",
+        bku.institution_id,
+    )
+    page = admin.post(f"{PAGE}/test")
+    assert page.status_code == 404
+    assert "secret of the change that waits is lost" in text_of(page)
+    assert "waits for its test" in text_of(page)
+    assert NONE_WAITS not in text_of(page)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ change_provider.py). Whoever holds both rows holds the pending one first, and th
 """
 
 from dataclasses import dataclass, field
+from typing import Final
 from uuid import UUID
 
 from consentry.connectors.openid import discover, discovery_address
@@ -21,6 +22,11 @@ from consentry.store.session import Connection
 from consentry.store.staff_providers import State, StoredProvider
 from consentry.usecases.services import Services
 from consentry.usecases.staff.team import lock_team
+
+NONE_WAITS: Final = "No change is waiting any more: it was cancelled, or is in force by now."
+_LOST: Final = (
+    "The client secret of the change that waits is lost with the key it was encrypted under: give all of it anew."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +146,8 @@ async def _given_before(services: Services, institution_id: int, *, place: str, 
     return found.client_secret if same else ""
 
 
-async def drop_proposal(services: Services, institution_id: int, *, house: House, actor: Actor) -> None:
-    """Forget the pending provider; what is in force stays. Where there is none, nothing happens.
+async def drop_proposal(services: Services, institution_id: int, *, house: House, actor: Actor) -> bool:
+    """Forget the pending provider, and tell whether there was one; what is in force stays.
 
     Raises:
         NotAllowed: who acts is no admin any more.
@@ -150,7 +156,7 @@ async def drop_proposal(services: Services, institution_id: int, *, house: House
     async with services.session.begin(institution_id) as connection:
         before = await staff_providers.find(connection, institution_id, "pending", hold=True)
         if before is None:
-            return
+            return False
         await lock_team(connection, institution_id, house=house, actor=actor)
         await staff_providers.delete(connection, institution_id, "pending")
         await audit.record(
@@ -161,6 +167,7 @@ async def drop_proposal(services: Services, institution_id: int, *, house: House
             subject=("staff_provider", before.provider.issuer),
             before=facts_of(before),
         )
+    return True
 
 
 async def forget_provider(services: Services, institution_id: int, *, actor: Actor) -> int:
@@ -198,11 +205,13 @@ async def open_provider(
     """Give a provider with its secret in clear; with `hold` it stays as it is until the transaction ends.
 
     Raises:
-        NoStaffProvider: there is none, or its secret is lost.
+        NoStaffProvider: there is none, or its secret is lost; of a pending one it says which.
     """
     found = await staff_providers.find(connection, institution_id, state, hold=hold)
     if found is None or found.secret is None:
-        raise NoStaffProvider
+        if state == "current":
+            raise NoStaffProvider
+        raise NoStaffProvider(NONE_WAITS if found is None else _LOST)
     opened = services.keyring.open(found.secret.sealed, key_id=found.secret.under, purpose=purpose_of(institution_id))
     return OpenProvider(provider=found.provider, client_secret=opened.decode())
 

@@ -101,11 +101,13 @@ class Outside:
             return None
         return await use_session(self.services, secret, house=self.house, host=host_of(request), kind=kind)
 
-    def refuse(self, request: Request, refusal: Refusal, *, back: str = "", whom: str = "") -> Response:
-        """Say no, with a way to begin again at `back`; `whom` names the house."""
+    def refuse(
+        self, request: Request, refusal: Refusal, *, back: str = "", whom: str = "", title: str = ""
+    ) -> Response:
+        """Say no, with a way to begin again at `back`; `whom` names the house, `title` is another than usual."""
         return render_outside(
             "sign_in_refused.html",
-            title=TITLES.get(type(refusal), "This was refused"),
+            title=title or TITLES.get(type(refusal), "This was refused"),
             status=errors.page_status(refusal),
             headers={name.decode(): value.decode() for name, value in errors.error_headers(refusal)},
             sentence=refusal.description,

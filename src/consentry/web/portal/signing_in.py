@@ -154,7 +154,8 @@ class SignInPages:
         if attempt.purpose is Purpose.SET_UP and not isinstance(refusal, TemporarilyUnavailable):
             return await self._set_up.refused(request, refusal)
         if attempt.purpose is Purpose.CHANGE:
-            return outside.refuse(request, refusal, back=f"{outside.prefix}/settings/authentication")
+            title = "The change was not completed" if isinstance(refusal, NoStaffProvider) else ""
+            return outside.refuse(request, refusal, back=f"{outside.prefix}/settings/authentication", title=title)
         found = await self._find(request, attempt.public_id)
         whom = "" if found is None else found.name
         return outside.refuse(request, refusal, back=self._again(attempt.public_id, attempt.then), whom=whom)

@@ -8,11 +8,13 @@ from starlette.responses import RedirectResponse, Response
 from consentry.domain.refusal import Refusal
 from consentry.domain.refusal.institution import InvalidSettings
 from consentry.domain.refusal.request import TemporarilyUnavailable
+from consentry.domain.refusal.staff import NoStaffProvider
 from consentry.domain.staff import Role
 from consentry.domain.staff_provider import BACK_CHANNEL_LOGOUT, CALLBACK
 from consentry.usecases.staff.ask_provider import begin_sign_in
 from consentry.usecases.staff.attempts import Purpose, Wish
-from consentry.usecases.staff.provider import drop_proposal, propose_provider, show_provider
+from consentry.usecases.staff.provider import NONE_WAITS, drop_proposal, propose_provider, show_provider
+from consentry.web.errors import page_status
 from consentry.web.html.forms import read_form
 from consentry.web.portal.doors import Page, PortalRoute, route_of
 from consentry.web.portal.lists import told_of
@@ -26,6 +28,7 @@ _PATH: Final = "/settings/authentication"
 _TOLD: Final = {
     "changed": "You have signed in through the new provider, and it is in force now.",
     "cancelled": "The change was cancelled; what is in force stays.",
+    "none_waits": NONE_WAITS,
 }
 
 
@@ -63,8 +66,10 @@ class AuthenticationPages:
 
     async def cancel(self, _: Request, staff: SignedIn) -> Response:
         """Forget the pending provider."""
-        await drop_proposal(self._outside.services, staff.institution_id, house=staff.house, actor=staff.actor)
-        return RedirectResponse(f"{staff.prefix}{_PATH}?notice=cancelled", status_code=303)
+        services = self._outside.services
+        dropped = await drop_proposal(services, staff.institution_id, house=staff.house, actor=staff.actor)
+        notice = "cancelled" if dropped else "none_waits"
+        return RedirectResponse(f"{staff.prefix}{_PATH}?notice={notice}", status_code=303)
 
     async def _to_provider(self, request: Request, staff: SignedIn) -> Response:
         outside, path = self._outside, f"{staff.prefix}{_PATH}"
@@ -81,6 +86,9 @@ class AuthenticationPages:
             return outside.go_on(await begin_sign_in(outside.services, outside.outbound, wish, house=staff.house))
         except TemporarilyUnavailable:
             raise
+        except NoStaffProvider as refusal:
+            said, status = refusal.description, page_status(refusal)
+            return await self._page(request, staff, typed={}, problems={}, status=status, refused=said)
         except Refusal as refusal:
             return outside.refuse(request, refusal, back=path)
 
@@ -90,7 +98,14 @@ class AuthenticationPages:
         return f"{origin}{staff.prefix}"
 
     async def _page(
-        self, request: Request, staff: SignedIn, *, typed: dict[str, str], problems: dict[str, str], status: int
+        self,
+        request: Request,
+        staff: SignedIn,
+        *,
+        typed: dict[str, str],
+        problems: dict[str, str],
+        status: int,
+        refused: str = "",
     ) -> Response:
         services = self._outside.services
         portal = await self._portal(request, staff)
@@ -101,6 +116,7 @@ class AuthenticationPages:
             section="settings.authentication",
             status=status,
             told=told_of(request, _TOLD),
+            refused=refused,
             current=await show_provider(services, staff.institution_id),
             pending=await show_provider(services, staff.institution_id, state="pending"),
             redirect_uri=f"{portal}{CALLBACK}",
