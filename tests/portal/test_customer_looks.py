@@ -20,6 +20,7 @@ from consentry.web.portal.segments import segment
 from tests.builders import Tenant
 from tests.portal.conftest import SignIn
 from tests.portal.customers import CUSTOMER, REASON, household, links_of, opened
+from tests.portal.parties import add_intermediary
 from tests.portal.visiting import text_of
 
 if TYPE_CHECKING:
@@ -301,6 +302,35 @@ async def test_compliance_reads_and_can_stop_nothing_by_page_address_or_form(
     live = "select count(*) from consentry.consents where institution_id = $1 and revoked_at is null"
     assert await super_connection.fetchval(live, bku.institution_id) == 2
     assert await audited(super_connection, bku, "customer.blocked") == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("update consentry.applications set status = 'disabled'", "App's status Disabled Nothing is answered"),
+        ("update consentry.applications set status = 'needs_review'", "App's status Needs review Nothing is answered"),
+        (
+            "update consentry.applications set intermediary_id = 'agg'",
+            "App's status Active Intermediary disabled Nothing is answered",
+        ),
+    ],
+)
+async def test_what_the_customer_reads_as_paused_is_paused_to_staff_who_read_why(
+    signed_in: SignIn, services: Services, bku: Tenant, super_connection: "Plain", *, sql: str, told: str
+) -> None:
+    await household(services.session, bku)
+    await add_intermediary(services.session, bku, "agg", status="disabled")
+    visitor = await signed_in(Role.SUPPORT)
+    own = opened(visitor)
+    assert "Paused by your bank" not in text_of(visitor.get(own))
+    assert "App's status" not in text_of(visitor.get(f"{own}/consents/_a-budget"))
+    await super_connection.execute(f"{sql} where institution_id = $1 and application_id = 'budget'", bku.institution_id)
+    assert text_of(visitor.get(own)).count("Paused by your bank") == 1
+    shown = text_of(visitor.get(f"{own}/consents/_a-budget"))
+    assert "Paused by your bank" in shown
+    assert told in shown
+    assert "Paused by your bank" in text_of(visitor.get(f"{own}/consents/_a-budget/stop"))
+    assert "Paused by your bank" not in text_of(visitor.get(f"{own}/consents/_a-lender"))
 
 
 def test_the_words_for_a_consent_are_those_of_the_dashboard() -> None:

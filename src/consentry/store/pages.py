@@ -5,6 +5,7 @@ from uuid import UUID
 import msgspec
 
 from consentry.domain.actor import Actor
+from consentry.domain.application import ApplicationStatus, IntermediaryStatus
 from consentry.domain.page import Mode, Page, Wishes
 from consentry.store.consents import Subject
 from consentry.store.session import Connection
@@ -26,12 +27,17 @@ class FoundPage(msgspec.Struct, frozen=True):
 
 
 class AppFacts(msgspec.Struct, frozen=True):
-    """What is shown of an app beside its name, as it was registered, and whether the bank lets it in."""
+    """What is shown of an app beside its name, as it was registered, and whether the bank lets it in.
+
+    The statuses are None where the institution keeps no such app, or the app has no intermediary.
+    """
 
     purpose: str | None
     category: str | None
     website: str | None
     has_access: bool
+    status: ApplicationStatus | None = None
+    intermediary_status: IntermediaryStatus | None = None
 
 
 async def open_page(connection: Connection, subject: Subject, new: NewPage, *, actor: Actor) -> UUID | None:
@@ -100,11 +106,22 @@ async def forget(connection: Connection) -> int:
 async def app_facts(connection: Connection, application_id: str) -> AppFacts:
     """Give what is shown of an app of the transaction's institution."""
     row = await connection.fetchrow(
-        """select a.purpose, a.category, a.website, a.status = 'active' and coalesce(m.status, 'active') = 'active'
+        """select a.purpose, a.category, a.website, a.status, m.status as intermediary_status,
+                  a.status = 'active' and coalesce(m.status, 'active') = 'active' as has_access
            from consentry.applications a
            left join consentry.intermediaries m
              on m.institution_id = a.institution_id and m.intermediary_id = a.intermediary_id
            where a.application_id = $1""",
         application_id,
     )
-    return AppFacts(None, None, None, has_access=True) if row is None else AppFacts(*row)
+    if row is None:
+        return AppFacts(None, None, None, has_access=True)
+    its = row["intermediary_status"]
+    return AppFacts(
+        purpose=row["purpose"],
+        category=row["category"],
+        website=row["website"],
+        has_access=row["has_access"],
+        status=ApplicationStatus(row["status"]),
+        intermediary_status=None if its is None else IntermediaryStatus(its),
+    )

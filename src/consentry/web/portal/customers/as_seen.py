@@ -3,7 +3,7 @@
 Every message here is one of the dashboard's; a test holds them together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -66,21 +66,24 @@ class SeenListing:
         return tuple(seen for seen in self.live if seen.can_be_stopped)
 
 
-def seen_listing(customer: CustomerConsents) -> SeenListing:
-    """Give a customer's consents in the order of the dashboard's first screen, each with what its own screen says."""
+def seen_listing(customer: CustomerConsents, *, held: Collection[str] = ()) -> SeenListing:
+    """Give a customer's consents in the order of the dashboard's first screen, each with what its own screen says.
+
+    `held` are the ids of apps that the bank does not let in.
+    """
     speak(ENGLISH)
-    found = listing(customer, Search())
+    found = listing(customer, Search(), held=held)
     return SeenListing(
         live=tuple(_seen(each, customer) for each in found.live),
         ended=tuple(_seen(each, customer) for each in found.ended),
     )
 
 
-def seen_consent(customer: CustomerConsents) -> SeenConsent:
-    """Give the only consent of these as its customer sees it."""
+def seen_consent(customer: CustomerConsents, *, is_held: bool) -> SeenConsent:
+    """Give the only consent of these as its customer sees it; `is_held` is whether the bank keeps its app out."""
     speak(ENGLISH)
     (consent,) = customer.consents
-    return _seen(card(consent, customer.accounts, customer.moment), customer)
+    return _seen(card(consent, customer.accounts, customer.moment, is_held=is_held), customer)
 
 
 def told_story(entries: Sequence[HistoryEntry]) -> list[Event]:

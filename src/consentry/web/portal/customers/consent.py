@@ -11,7 +11,6 @@ from consentry.domain.refusal.institution import InvalidSettings
 from consentry.domain.refusal.request import ConsentNotActive, ReadOnlyConsent
 from consentry.usecases.customer.stop import stop_for_customer
 from consentry.usecases.customer.timeline import ConsentTimeline, consent_timeline
-from consentry.usecases.page.app_facts import get_app_facts
 from consentry.usecases.services import Services
 from consentry.web.embed.downloads import receipt_answer
 from consentry.web.embed.wording import DashboardNames
@@ -38,14 +37,13 @@ class ConsentPages:
         """Show a consent with all that happened to it."""
         found = await self._find(request, visit)
         consent = found.history.consent
-        facts = await get_app_facts(self._services, visit.staff.institution_id, consent.application_id)
         return visit.show(
             "customers/consent.html",
             title=_seen(found).card.consent.application_name or consent.application_id,
             told=told_of(request, _TOLD),
             seen=_seen(found),
             consent=consent,
-            purpose=facts.purpose,
+            app=found.app,
             lines=timeline_of(found),
             ended_by=who(consent.revoked_by, None, {}) if consent.revoked_by else "",
             path=_path(visit, consent.consent_id),
@@ -126,7 +124,7 @@ def _ask(
 
 def _seen(found: ConsentTimeline) -> SeenConsent:
     told = found.history.found
-    return seen_consent(CustomerConsents((told.consent,), told.accounts, told.moment))
+    return seen_consent(CustomerConsents((told.consent,), told.accounts, told.moment), is_held=not found.app.has_access)
 
 
 def _path(visit: Visit, consent_id: str) -> str:

@@ -62,7 +62,7 @@ class OnePages:
         return visit.show(
             "customers/one.html",
             told=told_of(request, _TOLD),
-            seen=seen_listing(found.customer),
+            seen=seen_listing(found.customer, held=found.held),
             accounts=[a._replace(nickname=visible(a.nickname)) for a in found.customer.accounts.accounts],
             block=found.block,
             blocked_by=_blocked_by(found.block, found),
