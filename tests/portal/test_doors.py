@@ -8,12 +8,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from consentry.domain.staff import House, Role
+from consentry.domain.institution import InstitutionStatus
+from consentry.domain.staff import ROLES, House, Role
+from consentry.usecases.institution.change import InstitutionChange, change_institution
 from consentry.usecases.services import Services
 from consentry.web.portal.doors import RouteWithoutRole, partner_route, portal_route
 from consentry.web.portal.routes import joined
 from consentry.web.portal.signed_in import SignedIn
 from tests.builders import Tenant
+from tests.conftest import OPERATOR
 from tests.portal.conftest import SignIn
 from tests.portal.visiting import Visitor, begin, text_of
 
@@ -28,6 +31,26 @@ async def test_a_member_sees_a_page_with_the_headers_that_guard_it(signed_in: Si
     assert page.headers["cache-control"] == "no-store"
     assert page.headers["referrer-policy"] == "same-origin"
     assert page.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("role", ROLES[House.INSTITUTION])
+async def test_every_page_says_that_the_institution_is_refused_and_whom_to_ask(
+    signed_in: SignIn, services: Services, bku: Tenant, role: Role
+) -> None:
+    visitor = await signed_in(role)
+    pages = ("/admin/account", "/admin/apps", "/admin/configuration/consent-dashboard", "/admin/nothing")
+    for status, word in (
+        (InstitutionStatus.DISABLED, "is disabled."),
+        (InstitutionStatus.NEEDS_REVIEW, "needs review."),
+    ):
+        await change_institution(services, bku.institution_id, InstitutionChange(status=status), actor=OPERATOR)
+        for path in pages:
+            told = text_of(visitor.get(path))
+            assert f"{word} Until it is enabled, all its API requests are refused" in told, path
+            assert "Ask whoever runs consentry to enable it." in told
+    enabled = InstitutionChange(status=InstitutionStatus.ENABLED)
+    await change_institution(services, bku.institution_id, enabled, actor=OPERATOR)
+    assert not [path for path in pages if "Until it is enabled" in text_of(visitor.get(path))]
 
 
 def test_who_is_not_signed_in_is_led_to_the_sign_in_and_back(stranger: Visitor) -> None:

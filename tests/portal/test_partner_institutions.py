@@ -299,8 +299,11 @@ async def test_a_stop_is_shown_first_and_then_refuses_every_request(
     assert (refused.status_code, refused.content) == (wrong.status_code, wrong.content) == (401, wrong.content)
     named = ("content-type", "www-authenticate", "cache-control", "content-length")
     assert [refused.headers.get(name) for name in named] == [wrong.headers.get(name) for name in named]
-    assert staff.get("/admin/account").status_code == 200
+    told = staff.get("/admin/account")
+    assert told.status_code == 200
+    assert f"Ask {partner.public_id.upper()} , which looks after it, to enable it." in text_of(told)
     assert edit(admin, bku, seen_status=status).status_code == 303
+    assert "to enable it" not in text_of(staff.get("/admin/account"))
     assert token_request(admin, bku, bku.client_secret).status_code == 200
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from consentry.domain.institution import InstitutionStatus
 from consentry.domain.refusal.institution import InstitutionExists
 from consentry.domain.staff import House
 from consentry.store.session import Connection
@@ -111,6 +112,24 @@ async def partner_of(connection: Connection, institution_id: int) -> int | None:
     """Give the internal id of the partner that looks after an institution in sight."""
     found: int | None = await connection.fetchval(
         "select partner_id from consentry.institutions where institution_id = $1", institution_id
+    )
+    return found
+
+
+async def standing(connection: Connection, institution_id: int) -> tuple[InstitutionStatus, int | None]:
+    """Give the status of an institution in sight, and the internal id of the partner that looks after it."""
+    row = await connection.fetchrow(
+        "select status, partner_id from consentry.institutions where institution_id = $1", institution_id
+    )
+    if row is None:
+        raise AssertionError
+    return InstitutionStatus(row["status"]), row["partner_id"]
+
+
+async def name_of(connection: Connection, institution_id: int) -> str:
+    """Give the name of a house in sight."""
+    found: str = await connection.fetchval(
+        "select name from consentry.institutions where institution_id = $1", institution_id
     )
     return found
 

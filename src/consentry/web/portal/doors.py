@@ -22,6 +22,7 @@ from consentry.domain.refusal.request import NotFound, TemporarilyUnavailable
 from consentry.domain.refusal.staff import ForgedRequest, InsufficientUserAuthentication, NotAllowed, SignedOut
 from consentry.domain.staff import PORTAL_PATH, ROLES, STAFF_KIND, House, Role
 from consentry.store.staff_sessions import LiveSession
+from consentry.usecases.institution.standing import Standing, standing_of
 from consentry.usecases.services import Services
 from consentry.usecases.staff.remember_refusal import remember_refusal
 from consentry.usecases.staff.sessions import use_session
@@ -188,10 +189,19 @@ class Gate:
         live = None if not secret else await use_session(self.services, secret, house=house, host=host_of(request))
         if live is None:
             return None
-        return _signed_in(request, live, house=house, navigation=self.navigation.of(house, live.role))
+        standing = await standing_of(self.services, live.institution_id) if house is House.INSTITUTION else None
+        navigation = self.navigation.of(house, live.role)
+        return _signed_in(request, live, house=house, navigation=navigation, standing=standing)
 
 
-def _signed_in(request: Request, live: LiveSession, *, house: House, navigation: tuple[Links, ...]) -> SignedIn:
+def _signed_in(
+    request: Request,
+    live: LiveSession,
+    *,
+    house: House,
+    navigation: tuple[Links, ...],
+    standing: Standing | None,
+) -> SignedIn:
     where = seen(request)
     return SignedIn(
         house=house,
@@ -211,6 +221,7 @@ def _signed_in(request: Request, live: LiveSession, *, house: House, navigation:
         path=request.url.path,
         query=tuple(request.query_params.multi_items()),
         navigation=navigation,
+        standing=standing,
     )
 
 

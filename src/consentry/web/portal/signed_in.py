@@ -10,6 +10,7 @@ from uuid import UUID
 from consentry.domain.actor import Actor
 from consentry.domain.staff import PORTAL_PATH, House, Role, is_recent
 from consentry.usecases.audit.download import Download
+from consentry.usecases.institution.standing import Standing
 from consentry.web.portal.audit_words import plain
 from consentry.web.portal.navigation import Links
 
@@ -23,7 +24,7 @@ class SignedIn:
 
     `institution_id`, `institution` (the public id) and `institution_name` are of the house whose staff it is: of the
     partner in the partners' portal. `path` and `query` are of the request, `csrf` is what its forms must hold, and
-    `navigation` is where this role may go.
+    `navigation` is where this role may go. `standing` tells that the institution is not enabled, None where it is.
     """
 
     house: House
@@ -43,6 +44,7 @@ class SignedIn:
     path: str
     query: tuple[tuple[str, str], ...] = ()
     navigation: tuple[Links, ...] = ()
+    standing: Standing | None = None
 
     @property
     def prefix(self) -> str:
