@@ -251,10 +251,14 @@ async def test_a_block_keeps_what_is_connected_and_is_lifted_again(
     own = opened(visitor)
     await require_may_connect(services, bku.institution_id, CUSTOMER)
     assert "Allowed" in text_of(visitor.get(own))
+    assert "connect the app again whenever they like" in text_of(visitor.get(f"{own}/consents/_a-budget/stop"))
     assert visitor.post(f"{own}/block", {"reason": WHY, "wanted": "blocked"}).headers["location"].endswith("=blocked")
     with pytest.raises(ConnectionsBlocked):
         await require_may_connect(services, bku.institution_id, CUSTOMER)
     await require_may_connect(services, bku.institution_id, "U-2")
+    asked = text_of(visitor.get(f"{own}/consents/_a-budget/stop"))
+    assert "they can connect the app again only once these are allowed again" in asked
+    assert "whenever they like" not in asked
     page = text_of(visitor.get(own))
     assert "Blocked since" in page
     assert WHY in page

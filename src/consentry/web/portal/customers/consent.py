@@ -115,6 +115,7 @@ def _ask(
         title=f"Stop sharing with {seen.card.consent.application_name}",
         status=409 if refused else 422 if problem else 200,
         seen=seen,
+        block=found.block,
         path=_path(visit, found.history.consent.consent_id),
         reason=reason,
         problem=problem,
