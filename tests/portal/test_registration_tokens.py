@@ -90,6 +90,21 @@ async def test_the_form_sent_twice_makes_one_token(
     )
 
 
+async def test_a_token_of_a_disabled_intermediary_is_said_to_register_nothing_until_that_is_enabled(
+    signed_in: SignIn, agg: RecognisedIntermediary, services: Services
+) -> None:
+    visitor = await signed_in(Role.ADMIN)
+    assert "With it, it registers apps, which need review." in text_of(visitor.get(PATH))
+    assert visitor.post("/admin/intermediaries/agg/disable", {"reason": "Asked for by phone"}).status_code == 303
+    asked = text_of(visitor.get(PATH))
+    assert "until it is enabled, it registers nothing with the token. Then it registers apps, which need" in asked
+    assert "With it, it registers" not in asked
+    token = issue(visitor, newest=0)
+    assert not await is_recognised(services, token)
+    assert visitor.post("/admin/intermediaries/agg/enable", {"reason": "Asked for by phone"}).status_code == 303
+    assert await is_recognised(services, token)
+
+
 async def test_of_admins_who_rotate_at_once_one_does(services: Services, agg: RecognisedIntermediary) -> None:
     async def rotate() -> str:
         try:
