@@ -46,6 +46,7 @@ async def test_settings_are_saved_and_the_public_url_is_printed(signed_in: SignI
     page = visitor.get(f"{API}?notice=saved")
     assert "The settings are saved." in text_of(page)
     assert f'value="{url}"' in page.text
+    assert f"at which you have the portal open, {visitor.base_url}." in text_of(page)
     assert f"{url}/api/v6/token" in visitor.get("/admin/configuration/consent-dashboard").text
     assert save(visitor, public_url=url, version="1", access_token_lifetime="1.5").status_code == 303
     assert 'value="1.5"' in visitor.get(API).text

@@ -14,8 +14,8 @@ from consentry.domain.staff import Role
 from consentry.usecases.configuration.api_settings import ShownSettings, change_api_settings, show_api_settings
 from consentry.usecases.services import Services
 from consentry.web.html.forms import Form, read_form
-from consentry.web.portal.configuration.addresses import Addresses
 from consentry.web.portal.doors import PortalRoute, portal_route
+from consentry.web.portal.origins import asked_origin
 from consentry.web.portal.rendering import render
 from consentry.web.portal.signed_in import SignedIn
 
@@ -32,13 +32,13 @@ class ApiSettingsPage:
 
     def __init__(self, services: Services, settings: Settings) -> None:
         self._services = services
-        self._addresses = Addresses(services, settings)
+        self._settings = settings
 
     async def show(self, request: Request, staff: SignedIn) -> Response:
         """Show the settings."""
         shown = await show_api_settings(self._services, staff.institution_id)
         told = "The settings are saved." if request.query_params.get("notice") == "saved" else ""
-        return await self._page(request, staff, shown, values=_values(shown), told=told)
+        return self._page(request, staff, shown, values=_values(shown), told=told)
 
     async def save(self, request: Request, staff: SignedIn) -> Response:
         """Change the settings."""
@@ -68,9 +68,9 @@ class ApiSettingsPage:
         values = {name: form.text(name) for name in _values(shown)}
         values["version"] = str(shown.settings.version if version is None else version)
         status = 422 if problems else 409
-        return await self._page(request, staff, shown, values=values, problems=problems, refused=refused, status=status)
+        return self._page(request, staff, shown, values=values, problems=problems, refused=refused, status=status)
 
-    async def _page(
+    def _page(
         self,
         request: Request,
         staff: SignedIn,
@@ -94,7 +94,7 @@ class ApiSettingsPage:
             current=_values(shown) if refused else None,
             values=values,
             problems=problems or {},
-            address=await self._addresses.of(request, staff.institution_id),
+            address_if_unset=asked_origin(self._settings, request),
         )
 
 
