@@ -218,9 +218,9 @@ def expect_shapes_alone(drawn: httpx.Response) -> None:
     assert drawn.headers["content-type"] == "image/svg+xml"
     root = parsed(drawn.content)
     tags = {node.tag.removeprefix("{http://www.w3.org/2000/svg}") for node in root.iter()}
-    assert tags <= {"svg", "title", "style", "g", "rect", "path", "text"}
+    assert tags <= {"svg", "title", "style", "g", "rect", "path", "circle", "text"}
     attributes = {name for node in root.iter() for name in node.attrib}
-    assert attributes <= {"viewBox", "role", "class", "transform", "x", "y", "width", "height", "d"}
+    assert attributes <= {"viewBox", "role", "class", "transform", "x", "y", "width", "height", "d", "cx", "cy", "r"}
     assert not any(text in value for node in root.iter() for value in node.attrib.values() for text in ("http", "url("))
     style = root.find("{http://www.w3.org/2000/svg}style")
     assert style is not None
@@ -391,6 +391,38 @@ def test_what_ended_goes_down_from_zero() -> None:
     )
     up, down = [node for node in parsed(drawn).iter() if node.tag.endswith("rect")][-2:]
     assert float(up.attrib["y"]) + float(up.attrib["height"]) == pytest.approx(float(down.attrib["y"]), abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("values", "dots"),
+    [((49,), 1), ((0,), 1), ((None, 49, None), 1), ((None,), 0), ((49, 50), 0), ((49, None, 50), 0)],
+)
+def test_a_line_of_one_point_is_drawn_as_a_dot(values: tuple[float | None, ...], dots: int) -> None:
+    chart = Chart(
+        title="x",
+        shape=Shape.LINES,
+        labels=tuple("abc"[: len(values)]),
+        series=(Series("other", (120,) * len(values)), Series("n", values)),
+    )
+    for is_wide in (True, False):
+        root = parsed(draw(chart, is_wide=is_wide))
+        drawn = [
+            node
+            for group in root.iter("{http://www.w3.org/2000/svg}g")
+            if "color-1" in group.get("class", "")
+            for node in group.iter("{http://www.w3.org/2000/svg}circle")
+        ]
+        assert len(drawn) == dots
+
+
+async def test_a_period_of_one_day_has_a_mark_in_every_chart(
+    services: Services, signed_in: SignIn, bku: Tenant, today: date
+) -> None:
+    await live_through(services, bku, seed=12, days=3, consents=9)
+    visitor = await signed_in(Role.USER)
+    drawn = visitor.get(f"/admin/overview/chart/connections.svg?from={today}&to={today}")
+    expect_shapes_alone(drawn)
+    assert drawn.text.count("<circle") == 2
 
 
 def test_a_name_that_xml_can_not_hold_is_drawn_without_it() -> None:

@@ -22,9 +22,10 @@ _KEPT: Final = {
     "g": ("class", "transform"),
     "rect": ("x", "y", "width", "height"),
     "path": ("class", "d"),
+    "circle": ("cx", "cy", "r"),
     "text": ("class", "x", "y"),
 }
-_NUMBERS: Final = frozenset({"x", "y", "width", "height"})
+_NUMBERS: Final = frozenset({"x", "y", "width", "height", "cx", "cy", "r"})
 _LONGEST_LABEL: Final = {True: 30, False: 18}
 _TICKS: Final = 4
 
@@ -50,7 +51,7 @@ rect {{ fill: none }}
 .axis .line {{ fill: none; stroke: var(--line) }}
 .axis .axis.line {{ stroke: var(--axis) }}
 .vertical .axis.x .guide {{ stroke: none }} .horizontal .axis.y .line {{ stroke: none }}
-.series rect {{ fill: var(--tone) }}
+.series rect, .series circle {{ fill: var(--tone) }}
 .series path {{ fill: none; stroke: var(--tone); stroke-width: 2; stroke-linejoin: round }}
 """.strip()
 POLICY: Final = (
@@ -107,7 +108,7 @@ def draw(chart: Chart, *, is_wide: bool) -> bytes:
         truncate_label=-1,
         spacing=8,
         show_legend=False,
-        show_dots=False,
+        dots_size=4,
         show_minor_x_labels=across,
         print_values=False,
     )
@@ -120,7 +121,8 @@ def draw(chart: Chart, *, is_wide: bool) -> bytes:
     ]
     made.y_labels = [{"value": tick, "label": written(abs(tick), chart.unit)} for tick in ticks(*_reach(chart, values))]
     for one, numbers in zip(chart.series, values, strict=True):
-        made.add(one.name, numbers)
+        # A line of a single point has no length.
+        made.add(one.name, numbers, show_dots=sum(number is not None for number in numbers) == 1)
     return _cleaned(made.render_tree(), title=chart.title)
 
 
