@@ -8,9 +8,10 @@ import yaml
 
 from consentry.domain.staff import Role
 from consentry.domain.test_customer import MOST_TEST_CUSTOMERS
+from consentry.store import test_customers
 from consentry.usecases.preview.add_test_customer import add_test_customer
 from consentry.usecases.services import Services
-from tests.builders import Tenant, add_application
+from tests.builders import Tenant, add_application, add_customer
 from tests.conftest import OPERATOR
 from tests.portal.conftest import SignIn
 from tests.portal.visiting import text_of
@@ -95,6 +96,24 @@ async def test_an_admin_adds_a_test_customer_and_all_see_what_it_has(
     assert f"{customers.pop()}-checking" in page.text
     assert '<td class="number">1</td>' in page.text
     assert "<code>test-" not in (await signed_in(Role.ADMIN, tenant=other)).get(PAGE).text.replace("<code>test-<", "")
+
+
+def own(account_id: str) -> dict[str, str]:
+    return {"account_id": account_id, "nickname": "Own", "account_number_display": "XXXX0077"}
+
+
+async def test_a_test_customer_is_listed_with_the_accounts_that_it_has(
+    signed_in: SignIn, services: Services, bku: Tenant, other: Tenant
+) -> None:
+    """One that came otherwise than by the portal, as the demo's do, has accounts of its own."""
+    for tenant, account in ((bku, "acc-77"), (other, "acc-88")):
+        await add_customer(services.session, tenant, "test-dana", accounts=[own(account)])
+        async with services.session.begin(tenant.institution_id) as connection:
+            await test_customers.mark(connection, tenant.institution_id, ["test-dana"])
+    page = (await signed_in(Role.USER)).get(PAGE)
+    assert "Own 0077: <code>acc-77</code>" in page.text
+    for absent in ("test-dana-checking", "acc-88"):
+        assert absent not in page.text
 
 
 @pytest.mark.parametrize("role", [Role.SUPPORT, Role.COMPLIANCE, Role.USER])

@@ -6,6 +6,7 @@ import pytest
 
 from consentry.domain.institution import InstitutionStatus
 from consentry.domain.refusal.institution import InstitutionNotEnabled, TooManyTestCustomers, UnknownTestCustomer
+from consentry.domain.test_customer import accounts_of
 from consentry.usecases.institution.change import InstitutionChange, change_institution
 from consentry.usecases.preview.add_test_customer import add_test_customer
 from consentry.usecases.preview.list_test_customers import list_test_customers
@@ -24,6 +25,7 @@ async def test_a_test_customer_begins_with_accounts_and_consents(services: Servi
     assert claims.customer_id == customer_id
     (listed,) = await list_test_customers(services, bku.institution_id)
     assert (listed.customer_id, listed.consents) == (customer_id, 3)
+    assert listed.accounts == accounts_of(customer_id)
 
 
 async def test_without_apps_a_test_customer_has_no_consents(services: Services, bku: Tenant) -> None:

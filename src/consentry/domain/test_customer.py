@@ -25,11 +25,12 @@ _CLUSTERS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class TestCustomer:
-    """A test customer, and how many consents it has."""
+    """A test customer, its accounts, and how many consents it has."""
 
     customer_id: str
     added_at: datetime
     consents: int
+    accounts: tuple[Account, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def new_customer_id(choose: Callable[[str], str]) -> str:
 
 
 def accounts_of(customer_id: str) -> tuple[Account, ...]:
-    """Give the accounts of a test customer; their ids bear the customer's."""
+    """Give the accounts that a new test customer begins with; their ids bear the customer's."""
     return (
         Account(f"{customer_id}-checking", "Test Checking", "XXXXXXXX0001"),
         Account(f"{customer_id}-savings", "Test Savings", "XXXXXXXX0002"),

@@ -5,22 +5,25 @@ from collections.abc import Sequence
 
 from consentry.domain.account import Account
 from consentry.domain.test_customer import MOST_TEST_CUSTOMERS, TestConsent, TestCustomer
-from consentry.store.accounts import accounts_text
+from consentry.store.accounts import accounts_text, read_accounts
 from consentry.store.session import Connection
 
 
 async def all_of(connection: Connection, institution_id: int) -> list[TestCustomer]:
-    """Give an institution's test customers, oldest first, with how many consents each has."""
+    """Give an institution's test customers, oldest first, with accounts and how many consents each has."""
     rows = await connection.fetch(
         """select t.customer_id, t.added_at,
                   (select count(*) from consentry.consents c
-                   where c.institution_id = t.institution_id and c.customer_id = t.customer_id)::integer
-           from consentry.test_customers t where t.institution_id = $1
+                   where c.institution_id = t.institution_id and c.customer_id = t.customer_id)::integer,
+                  a.accounts
+           from consentry.test_customers t
+           join consentry.customers a on a.institution_id = t.institution_id and a.customer_id = t.customer_id
+           where t.institution_id = $1
            order by t.added_at, t.customer_id limit $2""",
         institution_id,
         MOST_TEST_CUSTOMERS,
     )
-    return [TestCustomer(*row) for row in rows]
+    return [TestCustomer(row[0], row[1], row[2], read_accounts(row[3])) for row in rows]
 
 
 async def is_one(connection: Connection, institution_id: int, customer_id: str) -> bool:

@@ -6,7 +6,7 @@ from consentry.usecases.services import Services
 
 
 async def list_test_customers(services: Services, institution_id: int) -> list[TestCustomer]:
-    """Give an institution's test customers, oldest first; at most twenty.
+    """Give an institution's test customers, oldest first, with their accounts; at most twenty.
 
     Raises:
         TemporarilyUnavailable: the store can't be reached.

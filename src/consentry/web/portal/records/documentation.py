@@ -14,7 +14,7 @@ from consentry.config import Settings
 from consentry.domain.refusal.institution import TooManyTestCustomers
 from consentry.domain.refusal.request import NotFound
 from consentry.domain.staff import ROLES, House, Role
-from consentry.domain.test_customer import MOST_TEST_CUSTOMERS, accounts_of
+from consentry.domain.test_customer import MOST_TEST_CUSTOMERS
 from consentry.usecases.preview.add_test_customer import add_test_customer
 from consentry.usecases.preview.list_test_customers import list_test_customers
 from consentry.usecases.services import Services
@@ -91,7 +91,7 @@ class DocumentationPages:
             address=address,
             told="The test customer was added." if added and not refused else "",
             refused=refused,
-            customers=[(customer, accounts_of(customer.customer_id)) for customer in customers],
+            customers=customers,
             may_add=staff.role is Role.ADMIN and len(customers) < MOST_TEST_CUSTOMERS,
             is_admin=staff.role is Role.ADMIN,
         )
