@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import random
+import re
 import xml.etree.ElementTree as ET
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
@@ -174,7 +175,41 @@ async def test_users_and_requests_are_those_that_were_counted(
     past = text_of(visitor.get(f"/admin/overview?from={today - timedelta(days=9)}&to={today - timedelta(days=1)}"))
     assert "Unique users in the period not known" in past
     users = rows_of(visitor.get("/admin/overview/users.csv?range=7d"))
-    assert [row["Unique users a day"] for row in users] == ["0.0", "0.0", "0.0", "9.0", "0.0", "0.0", "4.0"]
+    assert [row["Unique users a day"] for row in users] == ["0", "0", "0", "9", "0", "0", "4"]
+    rates = rows_of(visitor.get("/admin/overview/error-rate.csv?range=7d"))
+    assert [row["Error rate, %"] for row in rates] == ["", "", "", "14.29", "", "", "0.00"]
+
+
+async def test_numbers_beside_charts_are_written_alike(
+    signed_in: SignIn, bku: Tenant, super_connection: Any, today: date
+) -> None:
+    """Users are whole where they can be, and the rates of a column have as many decimals as the figure above has."""
+    for ago in range(40):
+        for kind, number in (
+            ("tokens_issued", 1_800 + ago),
+            ("sign_ins_failed", 20 * (ago % 2)),
+            ("customers_seen", 9),
+        ):
+            await super_connection.execute(
+                """insert into consentry.daily_counts (institution_id, application_id, kind, day, count)
+                   values ($1, '', $2, $3, $4)""",
+                bku.institution_id,
+                kind,
+                today - timedelta(days=ago),
+                number,
+            )
+    visitor = await signed_in(Role.USER)
+    for query in (f"from={today}&to={today}", "range=7d", f"from={today - timedelta(days=39)}"):
+        page = visitor.get(f"/admin/overview?{query}")
+        assert set(cells_of(page, "users")) == {"9"}
+        assert all(re.fullmatch(r"\d+\.\d\d", rate) for rate in cells_of(page, "error-rate")[2::3])
+
+
+def cells_of(page: httpx.Response, panel: str) -> list[str]:
+    """Give the numbers of a panel's table."""
+    return re.findall(
+        r'<td class="number">([^<]*)</td>', page.text.split(f'aria-labelledby="{panel}"')[1].split("</table>")[0]
+    )
 
 
 async def test_an_institution_of_which_nothing_is_counted_is_told_so(signed_in: SignIn) -> None:

@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -47,7 +48,7 @@ def neutral(cell: object) -> str:
     """Give a cell as text that no spreadsheet takes for a formula; numbers stay numbers."""
     if cell is None:
         return ""
-    if isinstance(cell, int | float):
+    if isinstance(cell, int | float | Decimal):
         return str(cell)
     text = _FORMULA_BEHIND.sub(r"\1'", str(cell).replace("\x00", ""))
     return f"'{text}" if text.lstrip().startswith(_FORMULA) or text.startswith(_FORMULA) else text

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 from consentry.domain.actor import ActorKind
@@ -78,7 +79,7 @@ def as_of(at: datetime | None) -> str:
     return "Not counted yet; that takes a minute at most." if at is None else f"As of {moment(at)}."
 
 
-def thousands(number: int) -> str:
+def thousands(number: float | Decimal) -> str:
     """Write a number with its thousands apart: `12,345`."""
     return f"{number:,}"
 

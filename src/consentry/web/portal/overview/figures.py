@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Final
 
 from consentry.domain.counting import Count
@@ -11,7 +12,7 @@ from consentry.usecases.overview.read import Overview
 from consentry.web.portal import words
 from consentry.web.portal.overview.charts import Chart, Series, Shape
 
-Cell = str | int | float | None
+Cell = str | int | float | Decimal | None
 
 _ENDED: Final = {
     Count.ENDED_BY_CUSTOMER: "Ended by the customer",
@@ -42,11 +43,12 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A number of a span, as tables and charts have it."""
+    """A number of a span, as tables and charts have it; `decimals` are how many tables have, whatever it is."""
 
     heading: str
     of: Callable[[Row], float | None]
     is_drawn: bool = True
+    decimals: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,11 @@ class _Kind:
     columns: tuple[_Column, ...]
     below: frozenset[str] = frozenset()
     unit: str = ""
+
+
+def _whole(number: float) -> float:
+    """Give a whole number as one, so that it is written without decimals."""
+    return int(number) if number.is_integer() else number
 
 
 def _ended(kind: Count) -> Callable[[Row], float | None]:
@@ -89,7 +96,7 @@ _OVER_TIME: Final = {
         title="Unique users a day",
         explanation="Customers for whom at least one token was issued; of several days it is the average a day.",
         shape=Shape.BARS,
-        columns=(_Column("Unique users a day", lambda row: round(row.users, 1)),),
+        columns=(_Column("Unique users a day", lambda row: _whole(round(row.users, 1))),),
     ),
     "requests": _Kind(
         title="Token requests",
@@ -107,7 +114,7 @@ _OVER_TIME: Final = {
         columns=(
             _Column("Token requests", lambda row: row.tokens + row.failed, is_drawn=False),
             _Column("Refused", lambda row: row.failed, is_drawn=False),
-            _Column("Error rate, %", lambda row: None if row.error_rate is None else round(row.error_rate, 2)),
+            _Column("Error rate, %", lambda row: row.error_rate, decimals=2),
         ),
         unit="%",
     ),
@@ -162,7 +169,11 @@ def _over_time(overview: Overview, key: str) -> Panel:
 
 
 def _numbers(kind: _Kind, row: Row) -> tuple[Cell, ...]:
-    return tuple(column.of(row) for column in kind.columns)
+    return tuple(_cell(column, column.of(row)) for column in kind.columns)
+
+
+def _cell(column: _Column, number: float | None) -> Cell:
+    return number if number is None or column.decimals is None else Decimal(f"{number:.{column.decimals}f}")
 
 
 def _of_apps(overview: Overview) -> Panel:
