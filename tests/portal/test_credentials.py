@@ -247,7 +247,11 @@ async def test_a_rotation_with_an_overlap_that_can_t_be_is_refused_beside_its_fi
     newest = newest_on(visitor.get(f"{PAGE}/rotate"))
     refused = visitor.post(f"{PAGE}/rotate", {"newest": newest, **fields})
     assert refused.status_code == 422
-    assert 'id="how-problem"' in refused.text
+    problem = "hours-problem" if fields.get("how") == "hours" else "how-problem"
+    assert re.findall(r'<p class="problem" id="([a-z-]+)">', refused.text) == [problem]
+    assert refused.text.count(f'aria-describedby="{problem}"') == 1
+    if problem == "hours-problem":
+        assert re.search(r'id="hours"[^>]*>\s*<p class="problem"', refused.text), "it stands right behind the field"
     assert newest_on(refused) == newest
 
 
