@@ -81,7 +81,16 @@ def test_who_gives_no_address_has_none_that_is_verified(provider: Client) -> Non
 
 def test_who_will_not_sign_in_goes_back_with_an_error(provider: Client) -> None:
     sent = provider.post("/oauth2/authorize", query_string=ASKED, data={"action": "deny"})
-    assert "error=access_denied" in sent.headers["location"]
+    back = urlsplit(sent.headers["location"])
+    assert f"{back.scheme}://{back.netloc}{back.path}" == BACK
+    answered = parse_qs(back.query)
+    assert (answered["error"], answered["state"]) == (["access_denied"], ["state"])
+
+
+def test_who_asks_without_a_state_gets_none_back(provider: Client) -> None:
+    asked = {name: value for name, value in ASKED.items() if name != "state"}
+    sent = provider.post("/oauth2/authorize", query_string=asked, data={"action": "deny"})
+    assert "state" not in parse_qs(urlsplit(sent.headers["location"]).query)
 
 
 def test_its_pages_ask_nobody_else_and_show_no_debugger(provider: Client) -> None:

@@ -7,8 +7,10 @@ import re
 import secrets
 import warnings
 from typing import Final
+from urllib.parse import parse_qs, urlsplit
 
 import flask
+from authlib.common.urls import add_params_to_uri
 from authlib.deprecate import AuthlibDeprecationWarning
 
 from consentry.sandbox.people import HOUSES, PEOPLE, people_of
@@ -48,6 +50,7 @@ def make_app() -> flask.Flask:
     app.secret_key = secrets.token_bytes(16)
     app.config["TRUSTED_HOSTS"] = ["localhost", "127.0.0.1"]
     app.before_request(_know_newcomers)
+    app.after_request(_with_state)
     app.after_request(_with_headers)
     app.context_processor(_who_may_sign_in)
     return app
@@ -66,6 +69,16 @@ def _know_newcomers() -> None:
     if _ADDRESS.fullmatch(address) and storage.get_user(address) is None:
         name = address.partition("@")[0].replace(".", " ").title()
         storage.store_user(oidc_provider_mock.User(sub=address, claims=_claims(address.lower(), name)))
+
+
+def _with_state(answer: flask.Response) -> flask.Response:
+    """Give back the state that was asked with, where the package leaves it out: of refusals (RFC 6749, 4.1.2.1)."""
+    state = flask.request.args.get("state")
+    if flask.request.path == _AUTHORIZE and answer.location and state:
+        asked = parse_qs(urlsplit(answer.location).query)
+        if "error" in asked and "state" not in asked:
+            answer.location = add_params_to_uri(answer.location, [("state", state)])
+    return answer
 
 
 def _with_headers(answer: flask.Response) -> flask.Response:
