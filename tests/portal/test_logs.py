@@ -371,6 +371,16 @@ def test_what_has_no_words_is_readable() -> None:
     assert audit_words.subject_words("odd_thing") == "Odd thing"
 
 
+@pytest.mark.parametrize(
+    ("days", "status"), [("from=2026-03-02&to=2026-03-01", 422), ("from=2026-03-02&to=2026-03-02", 200)]
+)
+async def test_days_the_wrong_way_round_are_refused_beside_their_field(admin: Visitor, days: str, status: int) -> None:
+    page = admin.get(f"{LOGS}?{days}")
+    assert (page.status_code, 'id="from-problem"' in page.text) == (status, status == 422)
+    assert ("Give a day that is not after the last one." in page.text) is (status == 422)
+    assert admin.get(f"{LOGS}.csv?{days}").status_code == (303 if status == 422 else 200)
+
+
 def test_a_file_is_not_given_for_a_day_that_is_none(admin: Visitor) -> None:
     """It would hold everything, under a filter's name."""
     answer = admin.get("/admin/logs.csv?outcome=refused&from=yesterday")

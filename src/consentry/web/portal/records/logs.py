@@ -28,6 +28,7 @@ LOOKED_THROUGH_FOR_CSV: Final = 50_000
 _NAMES: Final = ("who", "by", "action", "outcome", "from", "to", "subject", "after")
 _FILTERS: Final = _NAMES[:-1]
 _DAY: Final = "Give a day such as 2026-01-31."
+_WRONG_WAY_ROUND: Final = "Give a day that is not after the last one."
 _BY: Final = (ActorKind.STAFF, ActorKind.PARTNER, ActorKind.OPERATOR, ActorKind.SYSTEM, ActorKind.INSTITUTION)
 _HEADINGS: Final = (
     "At (UTC)",
@@ -100,7 +101,7 @@ class LogPages:
         )
 
     async def download(self, request: Request, staff: SignedIn) -> Response:
-        """Give the entries that match as a file; where a day is none, the page says so instead."""
+        """Give the entries that match as a file; where its days are none, the page says so instead."""
         query = lists.filters(request, *_FILTERS)
         wanted, problems = _wanted(query)
         if problems:
@@ -130,13 +131,15 @@ def routes(services: Services, house: House) -> list[PortalRoute]:
 def _wanted(query: dict[str, str]) -> tuple[LogFilter, dict[str, str]]:
     """Give the filter that an address asks for, and what is wrong with it, by field."""
     problems = {name: _DAY for name in ("from", "to") if query[name] and _day(query[name]) is None}
-    until = _day(query["to"])
+    since, until = _day(query["from"]), _day(query["to"])
+    if since and until and since > until:
+        problems["from"] = _WRONG_WAY_ROUND
     return LogFilter(
         actor_kind=query["by"] or None,
         action=query["action"] or None,
         outcome=query["outcome"] or None,
         subject_id=query["subject"] or None,
-        since=_day(query["from"]),
+        since=since,
         until=None if until is None else until + timedelta(days=1),
     ), problems
 
