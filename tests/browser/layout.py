@@ -10,6 +10,21 @@ _SIDEWAYS = """() => {
     .map(element => `${Math.round(element.getBoundingClientRect().right)}: ${element.outerHTML.slice(0, 160)}`);
 }"""
 
+_CUT_OFF = """selector => [...document.querySelectorAll(selector)]
+  .filter(box => box.checkVisibility() && box.scrollWidth > box.clientWidth)
+  .map(box => `${box.scrollWidth} in ${box.clientWidth}: ${box.ariaLabel ?? box.textContent.trim()}`)"""
+
+_LINES = """selector => {
+  const found = {};
+  for (const element of document.querySelectorAll(selector)) {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    const lines = new Set([...range.getClientRects()].map(box => Math.round(box.bottom))).size;
+    found[element.textContent.trim()] = Math.max(lines, found[element.textContent.trim()] ?? 0);
+  }
+  return found;
+}"""
+
 _SMALL = """least => [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [role=switch]")]
   .filter(element => element.checkVisibility({visibilityProperty: true}) && element.type !== "hidden")
   // A button that stretches over its card is as large as the card.
@@ -22,6 +37,18 @@ _SMALL = """least => [...document.querySelectorAll("a[href], button, input, sele
 async def sideways(page: Page | Frame) -> list[str]:
     """Give the elements that make a page scroll sideways."""
     found: list[str] = await page.evaluate(_SIDEWAYS)
+    return found
+
+
+async def cut_off(page: Page | Frame, selector: str = ".table-wrap") -> list[str]:
+    """Give the boxes that are narrower than what is in them."""
+    found: list[str] = await page.evaluate(_CUT_OFF, selector)
+    return found
+
+
+async def lines_of(page: Page | Frame, selector: str) -> dict[str, int]:
+    """Give on how many lines the texts of elements stand, by text; of equal ones the most."""
+    found: dict[str, int] = await page.evaluate(_LINES, selector)
     return found
 
 

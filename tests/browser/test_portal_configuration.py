@@ -2,12 +2,16 @@
 
 import re
 
+import pytest
 from playwright.async_api import BrowserContext, expect
 
 from consentry.domain.credential import SECRET_PATTERN
+from consentry.usecases.credentials.rotate import rotate_credentials
 from consentry.usecases.institution.add import add_institution
 from consentry.usecases.preview.add_test_customer import add_test_customer
 from consentry.usecases.services import Services
+from tests.browser.households import Household
+from tests.browser.layout import cut_off
 from tests.browser.office import Office, copied
 from tests.browser.portals import Screens, look_at, looked_at
 from tests.browser.watch import Watch
@@ -58,6 +62,21 @@ async def test_a_secret_is_generated_copied_and_gone_when_one_comes_back(
         await move()
         await expect(page.get_by_role("heading", name="API credentials")).to_be_visible()
         assert not SHOWN_ONCE.search(await page.content())
+
+
+@pytest.mark.parametrize("width", [1200, 1280])
+async def test_after_rotations_all_of_every_secret_is_in_sight(
+    desk: BrowserContext, office: Office, services: Services, bku: Tenant, household: Household, width: int
+) -> None:
+    for _ in range(2):
+        await rotate_credentials(services, bku.institution_id, actor=OPERATOR)
+    await household.sql("update consentry.credential_secrets set last_used_at = '2026-11-28 22:22Z'")
+    page = await office.enter(desk, bku)
+    await page.set_viewport_size({"width": width, "height": 900})
+    await page.goto(office.address(DASHBOARD))
+    await expect(page.get_by_role("region", name="Secrets")).to_contain_text("28 Nov 2026")
+    assert await cut_off(page) == []
+    await looked_at(page, "51-after-rotations")
 
 
 async def test_the_dashboard_of_a_test_customer_opens_in_a_new_tab(
