@@ -7,17 +7,20 @@ The screenshots are in build/screenshots/portal and /partner; look at them after
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, Page
 
 from consentry.domain.staff import House
-from consentry.store import houses
+from consentry.store import audit, houses
 from consentry.usecases.counting.count_consents import count_consents
 from tests.browser.households import Household
+from tests.browser.layout import cut_off, lines_of
 from tests.browser.office import Office
-from tests.browser.portals import Screens, look_at, press
+from tests.browser.portals import Screens, look_at, looked_at, press
 from tests.browser.watch import Watch
 from tests.builders import Tenant
+from tests.conftest import OPERATOR
 from tests.portal.idp import establish
 
 DRAWN = """async () => {
@@ -122,6 +125,7 @@ async def test_every_page_of_the_partners_portal_fits_its_window_and_is_accessib
 ) -> None:
     watch.tolerate("422")
     await household.every_state()
+    await household.sql("update consentry.institutions set name = 'Hazel Valley Community Credit Union'")
     await count_consents(office.services.session)
     async with office.services.session.begin(bku.institution_id) as connection:
         partner_id = await houses.add_partner(
@@ -130,6 +134,53 @@ async def test_every_page_of_the_partners_portal_fits_its_window_and_is_accessib
         await houses.give_to_partner(connection, bku.institution_id, partner_id=partner_id)
     page = await office.enter(context, replace(bku, institution_id=partner_id), house=House.PARTNER)
     await look_at(page, office, "partner", PARTNERS_SCREENS, bku=bku.public_id)
+    await page.set_viewport_size({"width": 1200, "height": 900})
+    await page.goto(office.address("/partner/overview"))
+    names = await lines_of(page, "section[aria-labelledby=institutions] tbody th")
+    assert names["Hazel Valley Community Credit Union"] <= 2
+    assert await cut_off(page) == []
+
+
+@pytest.mark.parametrize("width", [320, 360, 1200, 1280])
+async def test_figures_of_an_overview_stand_on_one_line_each(
+    manager: Page, office: Office, household: Household, width: int
+) -> None:
+    counted = "insert into consentry.daily_counts (institution_id, application_id, kind, day, count) values "
+    for kind, number in (
+        ("tokens_issued", 8_837_123),
+        ("sign_ins_failed", 1_163_000),
+        ("customers_last_seen", 712_345),
+    ):
+        values = f"({household.tenant.institution_id}, '', '{kind}', (now() at time zone 'UTC')::date, {number})"
+        await household.sql(counted + values)
+    await manager.set_viewport_size({"width": width, "height": 900})
+    await manager.goto(office.address("/admin/overview?range=7d"))
+    lines = await lines_of(manager, ".figures dd")
+    assert {"712,345", "11.63\N{NO-BREAK SPACE}%"} <= lines.keys()
+    assert set(lines.values()) == {1}
+    assert await cut_off(manager, ".figures dd") == []
+
+
+async def test_the_log_has_room_for_what_entries_are_about(manager: Page, office: Office, bku: Tenant) -> None:
+    subjects = {"consent": "_2mZkWq7LpXvB4nTgYc9RsD", "member": "3f0c8a52-9d7e-4b16-a4f8-6e21d05b97cc"}
+    async with office.services.session.begin(bku.institution_id) as connection:
+        for subject in subjects.items():
+            await audit.record(
+                connection,
+                bku.institution_id,
+                action="consent.revoked",
+                actor=OPERATOR,
+                subject=subject,
+                after={"a": "b"},
+            )
+    await manager.set_viewport_size({"width": 1200, "height": 900})
+    await manager.goto(office.address("/admin/logs"))
+    lines = await lines_of(manager, ".log .about")
+    assert {subject: lines[subject] for subject in subjects.values()} == dict(
+        zip(subjects.values(), (1, 2), strict=True)
+    )
+    assert await cut_off(manager) == []
+    await looked_at(manager, "72-logs-about")
 
 
 async def test_the_pages_before_the_sign_in_fit_their_window_and_are_accessible(
