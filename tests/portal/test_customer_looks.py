@@ -330,6 +330,7 @@ async def test_what_the_customer_reads_as_paused_is_paused_to_staff_who_read_why
     assert "Paused by your bank" in shown
     assert told in shown
     assert "Paused by your bank" in text_of(visitor.get(f"{own}/consents/_a-budget/stop"))
+    assert text_of(visitor.get(f"{own}/stop-all")).count("Paused by your bank") == 1
     assert "Paused by your bank" not in text_of(visitor.get(f"{own}/consents/_a-lender"))
 
 

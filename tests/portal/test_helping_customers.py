@@ -258,6 +258,9 @@ async def test_a_block_keeps_what_is_connected_and_is_lifted_again(
     await require_may_connect(services, bku.institution_id, "U-2")
     asked = text_of(visitor.get(f"{own}/consents/_a-budget/stop"))
     assert "they can connect the app again only once these are allowed again" in asked
+    asked_of_all = text_of(visitor.get(f"{own}/stop-all"))
+    assert "they can connect apps again only once these are allowed again" in asked_of_all
+    assert "unless you block" not in asked_of_all
     assert "whenever they like" not in asked
     page = text_of(visitor.get(own))
     assert "Blocked since" in page

@@ -66,7 +66,7 @@ class SeenListing:
         return tuple(seen for seen in self.live if seen.can_be_stopped)
 
 
-def seen_listing(customer: CustomerConsents, *, held: Collection[str] = ()) -> SeenListing:
+def seen_listing(customer: CustomerConsents, *, held: Collection[str]) -> SeenListing:
     """Give a customer's consents in the order of the dashboard's first screen, each with what its own screen says.
 
     `held` are the ids of apps that the bank does not let in.

@@ -114,10 +114,11 @@ class MeasurePages:
         self, visit: Visit, *, reason: str = "", problem: str = "", has_ended: bool = False
     ) -> Response:
         found = await get_customer(self._services, visit.staff.institution_id, visit.customer_id)
-        seen = seen_listing(found.customer)
+        seen = seen_listing(found.customer, held=found.held)
         return visit.show(
             "customers/stop_all.html",
             title="Stop all sharing",
+            block=found.block,
             status=409 if has_ended else 422 if problem else 200,
             seen=seen,
             reason=reason,
