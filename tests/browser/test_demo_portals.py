@@ -90,6 +90,7 @@ async def test_who_does_not_sign_in_comes_back_to_the_portal(told: Told, page: P
     await _led_to_provider(page, told, _person(told, "Pia Lindqvist").url)
     await page.get_by_role("button", name="Don't sign in").click()
     await page.wait_for_url(f"{told.base_url}/partner/**")
+    await expect(page.get_by_text("The identity provider did not sign you in")).to_be_visible()
 
 
 async def test_the_inbox_shows_e_mails_to_everybody(told: Told, page: Page) -> None:
